@@ -1,0 +1,81 @@
+"""NumPy's protocols: ``np.sin(t)``, ``np.concatenate([t, u])`` and ``array * t`` record.
+
+A row says under which names NumPy has it; nothing here knows an operation by name. What NumPy can do and
+the table cannot is refused by name, so that no gradient is lost on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autodiff.primitives import FUNCTIONS
+from autodiff.primitives.row import plain
+
+
+def _numpy_function(path: str) -> Any:
+    """np.linalg.inv for ``"linalg.inv"``; None where this NumPy has no such function."""
+    found: Any = np
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    return found if callable(found) else None
+
+
+# NumPy's function -> what records it.
+RECORDED: dict[Any, Callable[..., Any]] = {_numpy_function(path): f for path, f in FUNCTIONS.items()}
+RECORDED.pop(None, None)
+
+# Answers that have no derivative (places, shapes, truths) are computed on plain data.
+PLAIN = {
+    getattr(np, name)
+    for name in """
+    less less_equal greater greater_equal equal not_equal isnan isfinite isinf signbit logical_and logical_or logical_not
+    argmax argmin argsort searchsorted nonzero argwhere flatnonzero count_nonzero any all array_equal allclose isclose
+    shape ndim size result_type iscomplexobj isrealobj zeros_like ones_like full_like empty_like
+    array_repr array_str array2string
+    """.split()
+}
+
+
+def array_ufunc(node: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """``__array_ufunc__``: NumPy was about to apply a universal function to a node."""
+    name = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
+    if kwargs.get("out") is not None:
+        raise TypeError(f"{name} into an existing array would lose the gradient; write a = {name}(...), without out=")
+    if method != "__call__" or kwargs:
+        raise _unsupported(name, kwargs)
+    return array_function(node, ufunc, (), inputs, {})
+
+
+def array_function(node: Any, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    """``__array_function__``: NumPy was about to apply any other function to a node."""
+    if function in RECORDED:
+        return RECORDED[function](*args, **kwargs)
+    if function in PLAIN:
+        return function(*_deep_plain(args), **{k: _deep_plain(v) for k, v in kwargs.items()})
+    module = getattr(function, "__module__", None) or "numpy"
+    raise _unsupported(f"{module.replace('numpy', 'np', 1)}.{function.__name__}", {})
+
+
+def array(node: Any, dtype: Any = None, copy: bool | None = None) -> Any:
+    """``__array__``: NumPy was about to turn a node into a plain array."""
+    if node.requires_grad:
+        raise TypeError(
+            f"NumPy would turn {node.name()} into a plain array and lose its gradient; a list of tensors is"
+            " joined with autodiff.stack([...]) (or np.stack), and .data is the plain array of one"
+        )
+    return np.array(node._data, dtype=dtype)
+
+
+def _deep_plain(x: Any) -> Any:
+    return type(x)(map(_deep_plain, x)) if isinstance(x, list | tuple) else plain(x)
+
+
+def _unsupported(name: str, kwargs: dict[str, Any]) -> TypeError:
+    options = f" with {', '.join(kwargs)}" if kwargs else ""
+    return TypeError(
+        f"{name}{options} is not in the table, and would lose the gradient; use another function, add it with"
+        " autodiff.primitive, or leave the graph explicitly with .data"
+    )

@@ -1,0 +1,140 @@
+"""Python's operators and NumPy's protocols, bound to the two kinds of nodes.
+
+Operators and methods come from the table: a row says which operator it implements.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from autodiff import numpy_protocols
+from autodiff.backprop import backward
+from autodiff.graph import Node
+from autodiff.primitives import TABLE
+from autodiff.primitives.row import Primitive, plain
+
+
+class Operators(Node):
+    """What Value and Tensor have in common, beyond being nodes."""
+
+    __slots__ = ()
+    __array_priority__: ClassVar[float] = 1000.0
+    __array_ufunc__ = numpy_protocols.array_ufunc
+    __array_function__ = numpy_protocols.array_function
+    __array__ = numpy_protocols.array
+    backward = backward
+
+    if TYPE_CHECKING:  # bound from the table: one method for each row, see bind()
+
+        def __getattr__(self, name: str) -> Callable[..., Self]: ...
+        def __add__(self, other: Any) -> Self: ...
+        def __neg__(self) -> Self: ...
+
+        __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__
+        __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __add__
+        __abs__ = __neg__
+
+    # Comparisons answer with plain booleans. == is left alone: a node is equal only to itself.
+    def __lt__(self, other: Any) -> Any:
+        return operator.lt(self._data, plain(other))
+
+    def __le__(self, other: Any) -> Any:
+        return operator.le(self._data, plain(other))
+
+    def __gt__(self, other: Any) -> Any:
+        return operator.gt(self._data, plain(other))
+
+    def __ge__(self, other: Any) -> Any:
+        return operator.ge(self._data, plain(other))
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data if np.ndim(self._data) else self.item(), spec)
+
+    def item(self) -> Any:
+        """The one number as a plain Python number: the explicit way out of the graph."""
+        return self._data.item() if isinstance(self._data, np.ndarray) else self._data
+
+    def _leave(self, call: str) -> Any:
+        if self.requires_grad:
+            raise TypeError(
+                f"{call} of {self.name()} would leave the graph and lose its gradient; use the functions of"
+                " autodiff (exp, sin, floor, ...) instead of those of math, or .item() for the plain number"
+            )
+        return self.item()
+
+    def __float__(self) -> float:
+        return float(self._leave("float()"))
+
+    def __int__(self) -> int:
+        return int(self._leave("int()"))
+
+    def __complex__(self) -> complex:
+        return complex(self._leave("complex()"))
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return TABLE["round"](self) if not digits else round(self._leave(f"round() to {digits} digits"), digits)
+
+    def __floor__(self) -> Any:
+        return TABLE["floor"](self)
+
+    def __ceil__(self) -> Any:
+        return TABLE["ceil"](self)
+
+    def __repr__(self) -> str:
+        shown = repr(self._data)
+        if isinstance(self._data, np.ndarray):
+            shown = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=100)
+            shown += "" if self._data.dtype in (np.float64, np.int64, np.bool_) else f", dtype={self._data.dtype}"
+        label = f", label={self.label!r}" if self.label else ""
+        made = f", op={self.op.name}" if self.op else "" if self.requires_grad else ", requires_grad=False"
+        return f"{type(self).__name__}({shown}{label}{made})"
+
+
+def bind(kind: Any, rows: Iterable[Primitive], method: Callable[[Primitive], Callable[..., Any]]) -> None:
+    """Give ``kind`` a method for each row, and the Python operator that the row implements."""
+    for op in rows:
+        bound = method(op)
+        bound.__name__, bound.__doc__ = op.name, op.__doc__
+        if not hasattr(kind, op.name):
+            setattr(kind, op.name, bound)
+        if op.operator:
+            setattr(kind, f"__{op.operator}__", bound)
+            if op.arity == 2:
+                setattr(kind, f"__r{op.operator}__", _reflected(kind, bound))
+
+
+def _reflected(kind: Any, method: Callable[..., Any]) -> Callable[..., Any]:
+    def reflected(self: Any, other: Any) -> Any:
+        return method(kind.lift(other, self), self)
+
+    return reflected
+
+
+def general_method(op: Primitive) -> Callable[..., Any]:
+    """The method of a row in its plainest form: call the row."""
+
+    def method(self: Any, *args: Any, **params: Any) -> Any:
+        return op(self, *args, **params)
+
+    return method
+
+
+def describe(x: Any) -> str:
+    """What met what, in a message: ``a Tensor of shape (3,)``."""
+    data = plain(x)
+    return f"a {type(x).__name__} of shape {np.shape(data)}" if np.ndim(data) else f"the {type(x).__name__} {data!r}"[:80]
+
+
+def mixed(x: Any, y: Any) -> TypeError:
+    """The error where a Value meets a Tensor or an array."""
+    return TypeError(
+        f"Value and Tensor do not mix, and {describe(x)} met {describe(y)}: a Value holds one number, a Tensor an"
+        " array. Make both Tensors (Tensor(value.data) starts a new graph), or take one number at a time"
+    )

@@ -1,0 +1,306 @@
+"""What a row of the table is.
+
+A primitive knows how to compute numbers and arrays and how to differentiate what it computed. It knows
+nothing of graphs but this: given a node, it hands the call to the node's class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from autodiff.errors import ExactError
+from autodiff.graph import Node
+
+NUMBERS = frozenset({float, int, bool, complex, Fraction})
+
+_SIMPLE = frozenset({int, bool, float, str, type(None)})
+
+TABLE: dict[str, Primitive] = {}
+"""Every primitive by name, in the order in which the rows were written."""
+
+
+class Primitive:
+    """One operation: one row of the table.
+
+    Calling a primitive with numbers gives a number, with arrays an array, and with nodes a node that
+    remembers how it was made. ``python -m autodiff sin`` prints a row's documentation.
+
+    Columns:
+        name: what the operation is called, in NumPy's words.
+        number: forward on Python numbers, or None where the operation needs an array.
+        array: forward on NumPy arrays. The arguments after the inputs are its parameters.
+        partials: for an elementwise operation, one entry per input: the local derivative
+            d out / d input as a function of ``(*inputs, out, **params)``, or a plain number.
+        rules: for a structural operation, one function per input,
+            ``(upstream, *inputs, out, **params) -> contribution``; with ``variadic`` a single
+            function ``(k, upstream, inputs, out, **params)`` for input number ``k``.
+        selects: a partial of exactly 0 means that the input was not read at all, so that even an
+            infinite upstream gradient contributes 0 through it.
+        analytic: the forward functions continue to complex numbers (the complex step applies).
+        symbol, text, latex: what a drawing, a line of Python and a formula show.
+        domain: one ``(low, high)`` per input, an interval free of kinks in which tests may sample.
+        kinks: inputs where the derivative jumps, for tests to look at our conventions.
+        cases: for a structural operation, ``(shapes, params)`` on which tests run it.
+        operator: the Python operator it implements (``"add"`` for ``+``).
+        numpy: the names under which NumPy has the same function (``"linalg.inv"``); by default ``name``.
+        doc, source: a sentence for the documentation; the paper or book of a method.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        number: Callable[..., Any] | None,
+        array: Callable[..., Any],
+        *,
+        partials: Sequence[Any] | None = None,
+        rules: Any = None,
+        arity: int | None = None,
+        variadic: bool = False,
+        selects: bool = False,
+        analytic: bool = True,
+        symbol: str | None = None,
+        text: str | None = None,
+        latex: str | None = None,
+        domain: Sequence[tuple[float, float]] | None = None,
+        kinks: Sequence[float] = (),
+        cases: Sequence[tuple[Any, dict[str, Any]]] = (),
+        operator: str | None = None,
+        numpy: Sequence[str] | None = None,
+        doc: str = "",
+        source: str = "",
+    ) -> None:
+        self.name = name
+        self.number = number
+        self.array = array
+        self.quiet = np.errstate(all="ignore")(array)  # without NumPy's warnings: inf and NaN are answers here
+        self.partials = tuple(partials) if partials is not None else None
+        self.rules = rules
+        self.variadic = variadic
+        self.selects = selects
+        self.analytic = analytic
+        self.symbol = symbol or name
+        self.text = text
+        self.latex = latex
+        self.kinks = tuple(kinks)
+        self.cases = tuple(cases)
+        self.operator = operator
+        self.numpy = (name,) if numpy is None else tuple(numpy)
+        self.doc = doc
+        self.source = source
+        if self.partials is not None:
+            arity = len(self.partials)
+        elif not variadic:
+            arity = len(rules)
+        self.arity = arity
+        self.domain = tuple(domain) if domain else ((-2.0, 2.0),) * (arity or 1)
+        self.input_names, self.defaults = _signature(number, array, arity, variadic)
+        self.needs = [name for name, default in self.defaults.items() if default is REQUIRED]
+        # The partials of a function of one or two numbers, None standing for 1: the backward pass of scalar
+        # graphs has a short way for these.
+        self.scalar = None
+        if self.partials is not None and not self.defaults and (arity == 1 or (arity == 2 and not selects)):
+            self.scalar = tuple(None if p == 1 else p if callable(p) else _constant(p) for p in self.partials)
+        self.__doc__ = "\n\n".join(filter(None, [self.signature(), doc, source and f"Source: {source}"]))
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        if params or self.defaults or len(args) != self.arity:
+            args, params = self.bind(args, params)
+        for x in args:
+            kind = type(x)
+            if kind is float or kind is np.ndarray:
+                continue
+            if isinstance(x, Node):
+                return kind.apply(self, args, params)
+            if kind in (list, tuple) and _holds_node(x):
+                # mean([t, u]) means what np.mean([a, b]) means: the list is stacked first.
+                args = tuple(TABLE["stack"](x) if type(x) in (list, tuple) and _holds_node(x) else x for x in args)
+                return self(*args, **params)
+        return self.compute(args, params)
+
+    def bind(self, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Split a call into the inputs (one entry of the graph each) and the parameters."""
+        if self.variadic:
+            if not args or isinstance(args[0], Node) or not hasattr(args[0], "__iter__"):
+                raise TypeError(f"{self.name} takes a list of inputs: {self.name}([a, b]), not {self.name}(a, b)")
+            inputs, rest = tuple(args[0]), args[1:]
+            if not inputs:
+                raise ValueError(f"{self.name} needs at least one input, and the list is empty")
+        else:
+            inputs, rest = args[: self.arity], args[self.arity :]
+            if len(inputs) < len(self.input_names):
+                inputs += tuple(params.pop(n) for n in self.input_names[len(inputs) :] if n in params)
+            if len(inputs) != self.arity:
+                raise TypeError(f"{self.signature()}: {len(inputs)} of the {self.arity} inputs given")
+        if not self.defaults:
+            if rest or params:
+                raise TypeError(f"{self.signature()} takes no argument {(*rest, *params)!r}")
+            return inputs, params
+        bound = dict(self.defaults)
+        if not rest and not params and not self.needs:
+            return inputs, bound
+        if len(rest) > len(bound):
+            raise TypeError(f"{self.signature()} was given {len(rest)} parameters: {rest!r}")
+        bound.update(zip(self.defaults, rest, strict=False))
+        for name, value in params.items():
+            if name not in bound:
+                raise TypeError(f"{self.signature()} has no parameter {name!r}")
+            bound[name] = value
+        for name, value in bound.items():
+            if type(value) not in _SIMPLE:
+                if value is REQUIRED:
+                    raise TypeError(f"{self.signature()}: {name!r} is missing")
+                bound[name] = _plain_parameter(self, name, value)
+        return inputs, bound
+
+    def compute(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """The value of this operation on plain numbers or arrays; NumPy's warnings are kept silent."""
+        if self.number is not None and NUMBERS.issuperset(map(type, args)):
+            try:
+                return self.number(*args, **params)
+            except (ArithmeticError, ValueError, TypeError):
+                return self.on_numbers(args, params)
+        return self.quiet(*args, **params)
+
+    def on_numbers(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """The value that IEEE arithmetic gives where Python would raise: ``1 / 0`` is inf, ``log(-1)`` NaN."""
+        if any(type(x) is Fraction for x in args):
+            given = ", ".join(str(x) for x in args)
+            raise ExactError(f"{self.name}({given}) has no exact answer; write Value(float(x)) to go on with floats")
+        args = [np.float64(x) if type(x) is not complex else x for x in args]
+        result = self.quiet(*args, **params)
+        return complex(result) if isinstance(result, complex | np.complexfloating) else float(result)
+
+    def signature(self) -> str:
+        """``leaky_relu(x, negative_slope=0.01)``"""
+        inputs = ["inputs"] if self.variadic else list(self.input_names)
+        params = [n if d is REQUIRED else f"{n}={d!r}" for n, d in self.defaults.items()]
+        return f"{self.name}({', '.join(inputs + params)})"
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.signature()}>"
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        return _row, (self.name,)
+
+
+REQUIRED: Any = object()
+"""Stands for the default of a parameter that has none."""
+
+
+def _signature(
+    number: Callable[..., Any] | None, array: Callable[..., Any], arity: int | None, variadic: bool
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Names of the inputs, and the parameters with their defaults, read off the forward functions."""
+    code = getattr(array, "__code__", None) or getattr(number, "__code__", None)
+    if variadic:
+        names = code.co_varnames[code.co_flags & 4 and code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+        return (), {n: (array.__kwdefaults__ or {}).get(n, REQUIRED) for n in names}
+    assert arity is not None
+    if code is None:
+        return (("x",) if arity == 1 else tuple("abcdefgh"[:arity])), {}
+    function = array if hasattr(array, "__code__") else number
+    names = code.co_varnames[: code.co_argcount]
+    defaults = function.__defaults__ or ()  # type: ignore[union-attr]
+    required = len(names) - len(defaults)
+    values = (REQUIRED,) * required + defaults
+    return names[:arity], dict(zip(names[arity:], values[arity:], strict=True))
+
+
+def _plain_parameter(op: Primitive, name: str, value: Any) -> Any:
+    """A parameter is data of the operation, not an edge of the graph: it is copied, and never a live node."""
+    if isinstance(value, Node):
+        if value.requires_grad:
+            raise TypeError(
+                f"{op.signature()}: {name} is a {type(value).__name__} that carries a gradient, and {name} is a"
+                f" fixed parameter, so its gradient would be lost; pass {name}.data if it is a constant"
+            )
+        value = value.data
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _holds_node(items: Any) -> bool:
+    """Whether a (nested) list holds a node; lists of numbers stay with NumPy."""
+    return any(isinstance(x, Node) or (isinstance(x, list | tuple) and _holds_node(x)) for x in items)
+
+
+def _constant(number: Any) -> Callable[..., Any]:
+    return lambda *_: number
+
+
+def _row(name: str) -> Primitive:
+    return TABLE[name]
+
+
+def primitive(name: str, number: Callable[..., Any] | None, array: Callable[..., Any] | None = None, **columns: Any) -> Primitive:
+    """Add a row to the table and return it: the operation is callable, differentiable, drawn and explained.
+
+    ``number`` computes one number, ``array`` whole arrays (the same function, if it is not given).
+    The derivative is given once, with ordinary operators and other primitives, as ``partials``
+    (elementwise) or ``rules`` (anything else); see :class:`Primitive` for all columns.
+
+    >>> from autodiff import Value, primitive, tanh
+    >>> swish2 = primitive("doc_cube", lambda x: x * x * x, partials=[lambda x, out: 3 * x * x])
+    >>> x = Value(2.0)
+    >>> y = swish2(x)
+    >>> y.backward()
+    >>> y.data, x.grad
+    (8.0, 12.0)
+
+    Raises:
+        ValueError: the name is taken, or the row has no derivative.
+    """
+    if name in TABLE:
+        raise ValueError(f"the table has a primitive {name!r} already: {TABLE[name]!r}")
+    if not name.isidentifier():
+        raise ValueError(f"a primitive is named like a Python function, and {name!r} is no identifier")
+    if (columns.get("partials") is None) == (columns.get("rules") is None):
+        raise ValueError(f"{name}: give its derivative, either as partials=[...] or as rules=[...]")
+    if array is None:
+        if number is None:
+            raise ValueError(f"{name}: give a forward function")
+        array = number
+    TABLE[name] = row = Primitive(name, number, array, **columns)
+    return row
+
+
+
+# ── what rules are written with, besides operators and other rows ────────────────────────────────────
+def plain(x: Any) -> Any:
+    """The number or array of a node; anything else as it is."""
+    return x._data if isinstance(x, Node) else x
+
+
+def is_zero(x: Any) -> Any:
+    """Where ``x`` is 0, as plain booleans (``==`` between nodes means identity)."""
+    return plain(x) == 0
+
+
+def both_zero(a: Any, b: Any) -> Any:
+    """Where ``a`` and ``b`` are both 0."""
+    zero = is_zero(b)
+    return zero & is_zero(a) if (zero.any() if isinstance(zero, np.ndarray) else zero) else False
+
+
+def case(condition: Any, a: Any, b: Any) -> Any:
+    """``a`` where the condition holds, else ``b``: for the exceptional points of a rule.
+
+    On one number, and where the condition is the same everywhere, this is the branch itself, so that a
+    formula read off the rule shows no more than what applies.
+    """
+    if not isinstance(condition, np.ndarray) or condition.ndim == 0 or not condition.any():
+        return a if condition is not False and np.any(condition) else b
+    return TABLE["where"](condition, a, b)
+
+
+def gate(upstream: Any, local: Any) -> Any:
+    """``upstream * local`` where a local derivative of 0 means "not read": 0 even if upstream is infinite."""
+    product = upstream * local
+    value = plain(product)
+    total = value.sum() if isinstance(value, np.ndarray) else value
+    return product if total - total == 0 else case(is_zero(local), 0, product)  # inf - inf is NaN

@@ -1,0 +1,215 @@
+"""Tensor: a node that holds one array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from autodiff.graph import Node, new, record
+from autodiff.operators import Operators, bind, describe, general_method, mixed
+from autodiff.primitives import TABLE
+from autodiff.primitives.row import NUMBERS, Primitive
+from autodiff.primitives.shapes import frozen, pad, split
+
+
+FLOAT = np.dtype(float)
+_RAISED = (ValueError, IndexError, TypeError, np.linalg.LinAlgError)  # what NumPy raises at shapes that do not fit
+
+
+class Tensor(Operators):
+    """One NumPy array in a computation graph.
+
+    Args:
+        data: an array or nested lists of numbers. The tensor keeps a read-only copy of its own.
+        requires_grad: whether gradients flow to it: by default where the dtype is floating or complex;
+            integers and booleans are constants.
+        label: the name of the variable, for drawings, explanations and messages.
+        dtype: a NumPy dtype to convert to.
+
+    Raises:
+        TypeError: the data are not numbers, or integers are asked to carry a gradient.
+
+    >>> from autodiff import Tensor
+    >>> w = Tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> (w @ [1.0, 10.0]).sum().backward()
+    >>> w.grad
+    array([[ 1., 10.],
+           [ 1., 10.]])
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, data: Any, *, requires_grad: bool | None = None, label: str | None = None, dtype: Any = None
+    ) -> None:
+        array = self.cast(data, dtype)
+        floating = array.dtype.kind in "fc"
+        if requires_grad and not floating:
+            raise TypeError(f"integers carry no gradient, and the data are {array.dtype}; write Tensor(..., dtype=float)")
+        self._set_leaf(array, floating if requires_grad is None else requires_grad, label)
+
+    @classmethod
+    def cast(cls, data: Any, dtype: Any = None) -> Any:
+        """``data`` as a read-only array that nobody else can change."""
+        if type(data) is not np.ndarray:
+            if isinstance(data, Node):
+                raise TypeError(f"Tensor was given {describe(data)}, a node already; .data is its array, .detach() a constant of it")
+            if hasattr(data, "mask"):
+                raise TypeError("Tensor would lose the mask of a masked array; fill it first, with .filled(0)")
+        array = np.array(data, dtype=dtype)
+        if array.dtype.kind not in "fciub":
+            raise TypeError(f"Tensor holds numbers, such as Tensor([1.0, 2.0]), and was given {str(data)[:60]!r} ({array.dtype})")
+        array.setflags(write=False)
+        return array
+
+    def cast_like(self, data: Any) -> Any:
+        if np.shape(data) != self._data.shape:
+            raise ValueError(f"{self.name()} has shape {self._data.shape}, and the new data has shape {np.shape(data)}")
+        return self.cast(data, self._data.dtype)
+
+    def own(self, gradient: Any, taken: set[int]) -> Any:
+        if type(gradient) is not np.ndarray:
+            gradient = np.full(self._data.shape, gradient, self._data.dtype)
+        elif id(gradient) in taken:
+            gradient = gradient.copy()
+        elif self.op is not None:
+            gradient.setflags(write=False)  # several computed nodes may share it: for looking at only
+        elif gradient.base is not None or not gradient.flags.writeable:
+            gradient = gradient.copy()
+        if self.op is None:
+            taken.add(id(gradient))
+        return gradient
+
+    @classmethod
+    def lift(cls, other: Any, beside: Any) -> Tensor:
+        """A number or array that meets a tensor, as a constant; plain numbers take its dtype (NumPy's rule)."""
+        if isinstance(other, Tensor):
+            return other
+        if isinstance(other, Node):
+            raise mixed(beside, other)
+        dtype = None
+        if type(other) in NUMBERS:
+            dtype = beside._data.dtype
+            if dtype.kind != "f" or type(other) is complex:
+                dtype = np.result_type(dtype, other)
+        node = new(Tensor)
+        node._set_leaf(cls.cast(other, dtype), False, None)
+        return node
+
+    @classmethod
+    def apply(cls, op: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        beside = next(x for x in args if isinstance(x, Tensor))
+        return _computed(op, tuple([x if type(x) is Tensor else cls.lift(x, beside) for x in args]), params)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return self._data.shape  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return self._data.size  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> Any:
+        """The NumPy dtype."""
+        return self._data.dtype
+
+    @property
+    def T(self) -> Tensor:
+        """The transpose: all axes in reverse order."""
+        return self.transpose()
+
+    @property
+    def mT(self) -> Tensor:
+        """The matrix transpose: the last two axes swapped."""
+        return self.swapaxes(-1, -2)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return TABLE["getitem"](self, frozen(index))  # type: ignore[no-any-return]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "a tensor is not changed in place, so that recorded gradients stay right; write"
+            " t = put(t, index, value), or where(condition, value, t)"
+        )
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same entries in another shape: ``t.reshape(2, -1)`` or ``t.reshape((2, -1))``."""
+        return TABLE["reshape"](self, shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """The axes in reverse order, or in the order given."""
+        return TABLE["transpose"](self, (axes[0] if len(axes) == 1 else axes) or None)  # type: ignore[no-any-return]
+
+    split = split
+    pad = pad
+
+
+def _computed(op: Primitive, inputs: tuple[Tensor, ...], params: dict[str, Any]) -> Tensor:
+    try:
+        data = op.quiet(*[x._data for x in inputs], **params)
+    except _RAISED as error:
+        raise _explained(error, op, inputs, params) from error
+    if type(data) is not np.ndarray or data.dtype is not FLOAT:
+        data = _settled(op, inputs, data)
+    data.setflags(write=False)
+    carries = False
+    for x in inputs:
+        carries = carries or x.requires_grad
+    return record(Tensor, op, inputs, data, params or None, carries)  # type: ignore[no-any-return]
+
+
+def _settled(op: Primitive, inputs: tuple[Tensor, ...], data: Any) -> Any:
+    """The result as an array of numbers; complex numbers only through operations that continue to them."""
+    data = np.asarray(data)
+    if data.dtype.kind not in "fciub" or (not op.analytic and any(x._data.dtype.kind == "c" for x in inputs)):
+        raise TypeError(f"{op.name} has no derivative on {', '.join([str(x.dtype) for x in inputs])}")
+    return data
+
+
+def _explained(error: Exception, op: Primitive, inputs: tuple[Tensor, ...], params: dict[str, Any]) -> Exception:
+    """The same kind of error, with the operation, the shapes and the parameters that met."""
+    shapes = " and ".join(f"{x.label or 'shape'} {x.shape}" for x in inputs)
+    given = "".join(f", {k}={v!r}"[:80] for k, v in params.items() if v is not op.defaults.get(k))
+    return type(error)(f"{op.name} of {shapes}{given}: {error}")
+
+
+def _method(op: Primitive) -> Callable[..., Tensor]:
+    quiet = op.quiet
+
+    def unary(self: Tensor) -> Tensor:
+        return _computed(op, (self,), {})
+
+    def binary(self: Tensor, other: Any) -> Tensor:
+        if type(other) is not Tensor:
+            other = Tensor.lift(other, self)
+        try:
+            data = quiet(self._data, other._data)
+        except _RAISED as error:
+            raise _explained(error, op, (self, other), {}) from error
+        if type(data) is not np.ndarray or data.dtype is not FLOAT:
+            data = _settled(op, (self, other), data)
+        data.setflags(write=False)
+        return record(Tensor, op, (self, other), data, None, self.requires_grad or other.requires_grad)  # type: ignore[no-any-return]
+
+    if op.defaults or op.arity not in (1, 2):
+        return general_method(op)
+    return unary if op.arity == 1 else binary
+
+
+bind(Tensor, [op for op in TABLE.values() if not op.variadic], _method)

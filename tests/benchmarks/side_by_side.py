@@ -1,0 +1,42 @@
+"""Timing several systems fairly in one run: interleaved rounds, medians, ratios."""
+
+from __future__ import annotations
+
+import importlib.util
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def available(systems: dict[str, tuple[str, Any]]) -> dict[str, Any]:
+    """Those of ``{module: (title, maker)}`` whose module is installed; says which are not."""
+    found = {}
+    for module, (title, maker) in systems.items():
+        if importlib.util.find_spec(module) is not None:
+            found[title] = maker
+        else:
+            print(f"({title} is left out: pip install {module})")
+    return found
+
+
+def interleaved(systems: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+    """Seconds per call; each round calls every system once, so that noise of the machine hits all alike."""
+    for step in systems.values():
+        step()
+    seconds: dict[str, list[float]] = {name: [] for name in systems}
+    for _ in range(rounds):
+        for name, step in systems.items():
+            start = time.perf_counter()
+            result = step()
+            del result  # freeing the graph is part of the step
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def print_table(title: str, seconds: dict[str, list[float]], reference: str) -> None:
+    """Medians, and how many times slower than the reference each system is (median of paired ratios)."""
+    print(f"\n{title}  ({len(seconds[reference])} rounds, medians)")
+    for name, times in seconds.items():
+        ratio = statistics.median(t / r for t, r in zip(times, seconds[reference], strict=True))
+        print(f"  {name:<28}{statistics.median(times) * 1e3:>10.3f} ms{ratio:>10.2f} x {reference}")
