@@ -100,48 +100,50 @@ def sweep(order: Sequence[Node], adjoints: dict[Node, Any], create_graph: bool =
                 continue
             except ArithmeticError:  # 1 / 0, 0 * inf and their like, before anything was added
                 pass
-        inputs = node.inputs
-        for k, contribution in edges(node, upstream, create_graph):
-            x = inputs[k]
-            adjoints[x] = adjoints[x] + contribution if x in adjoints else contribution
+        for x, contribution in edges(node, upstream, create_graph):
+            if contribution is not None:
+                adjoints[x] = adjoints[x] + contribution if x in adjoints else contribution
         yield node
 
 
-def edges(node: Node, upstream: Any, create_graph: bool = False) -> Iterator[tuple[int, Any]]:
-    """``(k, contribution)`` for each input k that carries a gradient: what flows back over that edge."""
+def edges(node: Node, upstream: Any, create_graph: bool = False) -> list[tuple[Node, Any]]:
+    """Each input with what flows back to it over this edge, or with None where it carries no gradient."""
     op: Any = node.op
-    inputs, params = node.inputs, node.params or {}
+    inputs, params = node.inputs, node.params
     values, out = (inputs, node) if create_graph else ([x._data for x in inputs], node._data)
+    flows = []
     for k, x in enumerate(inputs):
-        if not x.requires_grad:
-            continue
-        if op.partials is not None:
-            contribution = times(upstream, local_derivative(op, k, values, out, params), op.selects)
-        elif op.variadic:
-            contribution = op.rules(k, upstream, values, out, **params)
-        else:
-            contribution = op.rules[k](upstream, *values, out, **params)
-        data = x._data
-        if type(data) is np.ndarray and (
-            type(contribution) is not np.ndarray
-            or contribution.shape != data.shape
-            or contribution.dtype is not data.dtype
-        ):
-            contribution = _fit(contribution, x)
-        yield k, contribution
+        contribution = None
+        if x.requires_grad:
+            if op.partials is not None:
+                contribution = times(upstream, local_derivative(op, k, values, out, params), op.selects)
+            elif op.variadic:
+                contribution = op.rules(k, upstream, values, out, **params or {})
+            else:
+                rule = op.rules[k]
+                contribution = rule(upstream, *values, out, **params) if params else rule(upstream, *values, out)
+            data = x._data
+            if type(data) is np.ndarray and not (
+                type(contribution) is np.ndarray
+                and contribution.shape == data.shape
+                and contribution.dtype is data.dtype
+            ):
+                contribution = _fit(contribution, x)
+        flows.append((x, contribution))
+    return flows
 
 
-def local_derivative(op: Primitive, k: int, values: Sequence[Any], out: Any, params: dict[str, Any]) -> Any:
+def local_derivative(op: Primitive, k: int, values: Sequence[Any], out: Any, params: dict[str, Any] | None) -> Any:
     """d out / d input k of an elementwise operation, with inf and NaN where Python's floats would raise."""
     partial = op.partials[k]  # type: ignore[index]
-    if not callable(partial):
+    if type(partial) is int:
         return partial
     try:
-        return partial(*values, out, **params)
+        return partial(*values, out, **params) if params else partial(*values, out)
     except ArithmeticError as error:
         if isinstance(out, Fraction):
             raise ExactError(f"d {op.name} at ({', '.join(map(str, values))}) is no fraction: {error}") from error
-        return float(partial(*map(np.float64, values), np.float64(out), **params))
+        return float(partial(*map(np.float64, values), np.float64(out), **params or {}))
 
 
 def times(upstream: Any, local: Any, selects: bool) -> Any:
@@ -168,6 +170,8 @@ def _fit(contribution: Any, x: Node) -> Any:
 def unbroadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
     """Sum ``gradient`` over the axes along which an array of ``shape`` was repeated."""
     extra = gradient.ndim - len(shape)
+    if extra == 1 and gradient.shape[1:] == shape and type(gradient) is np.ndarray:
+        return np.add.reduce(gradient)  # a bias, by far the most frequent case
     total = total_of if isinstance(gradient, Node) else np.add.reduce
     if extra > 0:
         gradient = total(gradient, axis=tuple(range(extra)))
@@ -199,7 +203,8 @@ def backward(output: Node, seed: Any = None) -> None:
         deque(sweep(newest_first(output), adjoints), maxlen=0)  # the quickest way to drain a stream
         for node, gradient in adjoints.items():
             if node.op is None:
-                gradient = _hooked(node, gradient)
+                if node._notes is not None:
+                    gradient = _hooked(node, gradient)
                 adjoints[node] = node.own(gradient if node.grad is None else node.grad + gradient, taken)
             elif type(gradient) is not float:
                 adjoints[node] = node.own(gradient, taken)
@@ -268,7 +273,7 @@ def seed_of(output: Node, seed: Any) -> Any:
         )
     if seed is not None and np.shape(getattr(seed, "_data", seed)) != shape:
         raise GraphError(f"the seed has shape {np.shape(seed)}, and {output.name()} has shape {shape}")
-    return output.cast_like(np.ones(shape) if seed is None else getattr(seed, "_data", seed))
+    return output.one() if seed is None else output.cast_like(getattr(seed, "_data", seed))
 
 
 def _hooked(node: Node, gradient: Any) -> Any:

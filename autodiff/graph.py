@@ -61,6 +61,10 @@ class Node:
         """``data`` in the shape and type of this node's own data; an error where that would lose something."""
         raise NotImplementedError
 
+    def one(self) -> Any:
+        """The gradient of a node with respect to itself."""
+        raise NotImplementedError
+
     def own(self, gradient: Any, taken: set[int]) -> Any:
         """A gradient as ``.grad`` keeps it: in this node's shape and type, shared with no other (``taken``)."""
         raise NotImplementedError

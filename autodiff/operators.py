@@ -105,7 +105,7 @@ def bind(kind: Any, rows: Iterable[Primitive], method: Callable[[Primitive], Cal
         if not hasattr(kind, op.name):
             setattr(kind, op.name, bound)
         if op.operator:
-            setattr(kind, f"__{op.operator}__", bound)
+            setattr(kind, f"__{op.operator}__", _with_shortcuts(op, bound) if op.shortcuts else bound)
             if op.arity == 2:
                 setattr(kind, f"__r{op.operator}__", _reflected(kind, bound))
 
@@ -115,6 +115,17 @@ def _reflected(kind: Any, method: Callable[..., Any]) -> Callable[..., Any]:
         return method(kind.lift(other, self), self)
 
     return reflected
+
+
+def _with_shortcuts(op: Primitive, method: Callable[..., Any]) -> Callable[..., Any]:
+    shorter = {number: TABLE[name] for number, name in op.shortcuts.items()}
+
+    def shortened(self: Any, other: Any) -> Any:
+        if type(other) in (int, float) and other in shorter:
+            return shorter[other](self)
+        return method(self, other)
+
+    return shortened
 
 
 def general_method(op: Primitive) -> Callable[..., Any]:

@@ -69,14 +69,15 @@ class Tensor(Operators):
             raise ValueError(f"{self.name()} has shape {self._data.shape}, and the new data has shape {np.shape(data)}")
         return self.cast(data, self._data.dtype)
 
+    def one(self) -> Any:
+        return np.ones(self._data.shape, self._data.dtype)
+
     def own(self, gradient: Any, taken: set[int]) -> Any:
         if type(gradient) is not np.ndarray:
             gradient = np.full(self._data.shape, gradient, self._data.dtype)
-        elif id(gradient) in taken:
-            gradient = gradient.copy()
-        elif self.op is not None:
+        elif self.op is not None and id(gradient) not in taken:
             gradient.setflags(write=False)  # several computed nodes may share it: for looking at only
-        elif gradient.base is not None or not gradient.flags.writeable:
+        elif id(gradient) in taken or gradient.base is not None or not gradient.flags.writeable:
             gradient = gradient.copy()
         if self.op is None:
             taken.add(id(gradient))
@@ -207,6 +208,11 @@ def _method(op: Primitive) -> Callable[..., Tensor]:
         data.setflags(write=False)
         return record(Tensor, op, (self, other), data, None, self.requires_grad or other.requires_grad)  # type: ignore[no-any-return]
 
+    def reduction(self: Tensor, *args: Any, **params: Any) -> Tensor:
+        return op(self, *args, **params) if args or params else _computed(op, (self,), op.defaults)  # type: ignore[no-any-return]
+
+    if op.defaults and op.arity == 1 and not op.needs:
+        return reduction
     if op.defaults or op.arity not in (1, 2):
         return general_method(op)
     return unary if op.arity == 1 else binary

@@ -66,6 +66,9 @@ class Value(Operators):
             return Fraction(int(data))
         return complex(data) if type(self._data) is complex else data
 
+    def one(self) -> Any:
+        return type(self._data)(1)
+
     def own(self, gradient: Any, taken: set[int]) -> Any:
         if type(gradient) is float is type(self._data):
             return gradient

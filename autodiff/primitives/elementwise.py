@@ -90,7 +90,7 @@ negative   = elementwise("negative",   op.neg,       np.negative,  -1,  symbol="
 power      = elementwise("power",      _power,       op.pow,
     lambda a, b, out: case(both_zero(a, b), 0, b * power(a, b - 1)),
     lambda a, b, out: out * log(case(is_zero(a), 1, a)),
-    symbol="^", text="{0} ** {1}", latex="{0}^{{{1}}}", operator="pow", domain=[(0.2, 2), (-2, 2)], kinks=[0.0], doc="a ** b; NaN, never a complex number, for a negative base with a fractional exponent.")
+    symbol="^", text="{0} ** {1}", latex="{0}^{{{1}}}", operator="pow", shortcuts={2: "square"}, domain=[(0.2, 2), (-2, 2)], kinks=[0.0], doc="a ** b; NaN, never a complex number, for a negative base with a fractional exponent.")
 reciprocal = elementwise("reciprocal", lambda x: 1 / x,     np.reciprocal, lambda x, out: -out * out,      text="1 / {0}", latex=r"\frac{{1}}{{{0}}}", symbol="1/x", domain=[(0.5, 2)])
 square     = elementwise("square",     lambda x: x * x,     np.square,     lambda x, out: 2 * x,           text="{0} ** 2", latex="{0}^{{2}}", symbol="x²")
 sqrt       = elementwise("sqrt",       math.sqrt,           np.sqrt,       lambda x, out: 0.5 / out,       latex=r"\sqrt{{{0}}}", symbol="√", domain=[(0.2, 3)])

@@ -46,6 +46,7 @@ class Primitive:
         kinks: inputs where the derivative jumps, for tests to look at our conventions.
         cases: for a structural operation, ``(shapes, params)`` on which tests run it.
         operator: the Python operator it implements (``"add"`` for ``+``).
+        shortcuts: rows that the operator stands for at certain right operands: ``x ** 2`` is a square.
         numpy: the names under which NumPy has the same function (``"linalg.inv"``); by default ``name``.
         doc, source: a sentence for the documentation; the paper or book of a method.
     """
@@ -69,6 +70,7 @@ class Primitive:
         kinks: Sequence[float] = (),
         cases: Sequence[tuple[Any, dict[str, Any]]] = (),
         operator: str | None = None,
+        shortcuts: dict[float, str] | None = None,
         numpy: Sequence[str] | None = None,
         doc: str = "",
         source: str = "",
@@ -88,6 +90,7 @@ class Primitive:
         self.kinks = tuple(kinks)
         self.cases = tuple(cases)
         self.operator = operator
+        self.shortcuts = shortcuts or {}
         self.numpy = (name,) if numpy is None else tuple(numpy)
         self.doc = doc
         self.source = source

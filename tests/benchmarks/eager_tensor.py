@@ -110,9 +110,9 @@ def main(rounds: int) -> None:
         for name, step in steps.items():
             for got, want in zip(step(), expected, strict=True):
                 np.testing.assert_allclose(np.asarray(got), want, rtol=1e-9, atol=1e-12, err_msg=name)
-        n = rounds if size[0] < 100 else max(rounds // 10, 5)
-        print_table(f"{size[0]}-{size[1]}-{size[2]}, batch {size[3]}", interleaved(steps, n), "clearprop")
+        table = interleaved(steps, rounds, block=20 if size[0] < 100 else 2)
+        print_table(f"{size[0]}-{size[1]}-{size[2]}, batch {size[3]}", table, "clearprop")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)

@@ -20,17 +20,18 @@ def available(systems: dict[str, tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def interleaved(systems: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
-    """Seconds per call; each round calls every system once, so that noise of the machine hits all alike."""
+def interleaved(systems: dict[str, Callable[[], Any]], rounds: int, block: int = 1) -> dict[str, list[float]]:
+    """Seconds per call; each round calls every system ``block`` times, so that noise hits all alike."""
     for step in systems.values():
         step()
     seconds: dict[str, list[float]] = {name: [] for name in systems}
     for _ in range(rounds):
         for name, step in systems.items():
             start = time.perf_counter()
-            result = step()
-            del result  # freeing the graph is part of the step
-            seconds[name].append(time.perf_counter() - start)
+            for _ in range(block):
+                result = step()
+                del result  # freeing the graph is part of the step
+            seconds[name].append((time.perf_counter() - start) / block)
     return seconds
 
 

@@ -1,0 +1,1 @@
+"""Models built on nodes; gradients follow from the graph, never by hand."""

@@ -1,0 +1,1 @@
+"""Graphs and gradients a person can see."""
