@@ -8,9 +8,12 @@
 0.9993 -0.0040 0.0027
 """
 
+from autodiff.anomaly import detect_anomaly
 from autodiff.backprop import gradients
+from autodiff.check import check_gradients
 from autodiff.context import enable_grad, no_grad, observe, scope
 from autodiff.errors import AnomalyError, AutodiffError, ExactError, GradientMismatchError, GraphError
+from autodiff.explanation import Explanation, explain
 from autodiff.graph import Node
 from autodiff.primitives.elementwise import (
     abs,

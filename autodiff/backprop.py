@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.context import enable_grad
+from autodiff.context import current, enable_grad
 from autodiff.errors import ExactError, GraphError
 from autodiff.graph import Node
 from autodiff.primitives.reductions import sum as total_of
@@ -200,7 +200,7 @@ def backward(output: Node, seed: Any = None) -> None:
     adjoints = {output: seed_of(output, seed)}
     taken: set[int] = set()
     with np.errstate(all="ignore"):
-        deque(sweep(newest_first(output), adjoints), maxlen=0)  # the quickest way to drain a stream
+        _drain(newest_first(output), adjoints, output)
         for node, gradient in adjoints.items():
             if node.op is None:
                 if node._notes is not None:
@@ -233,7 +233,7 @@ def gradients(output: Node, inputs: Sequence[Node], seed: Any = None, create_gra
     adjoints = {output: start}
     order = newest_first(output, min((x.clock for x in inputs), default=0))
     with np.errstate(all="ignore"), enable_grad() if create_graph else nullcontext():
-        deque(sweep(_towards(inputs, order), adjoints, create_graph), maxlen=0)
+        _drain(_towards(inputs, order), adjoints, output, create_graph)
     taken: set[int] = set()
     results = []
     for x in inputs:
@@ -246,6 +246,13 @@ def gradients(output: Node, inputs: Sequence[Node], seed: Any = None, create_gra
                 gradient = type(x)(gradient, requires_grad=False)  # type: ignore[call-arg]
         results.append(gradient)
     return results
+
+
+def _drain(order: list[Node], adjoints: dict[Node, Any], output: Node, create_graph: bool = False) -> None:
+    """Run the whole sweep, before the eyes of whoever observes this context and wants to watch."""
+    stream = sweep(order, adjoints, create_graph)
+    watch = getattr(current()[2], "watch", None)
+    deque(stream if watch is None else watch(stream, adjoints, output), maxlen=0)  # the quickest way to drain
 
 
 def _towards(targets: Sequence[Node], order: list[Node]) -> list[Node]:

@@ -1,0 +1,153 @@
+"""Where did the NaN start? ``detect_anomaly()`` stops at the first number that is not finite."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autodiff.backprop import edges
+from autodiff.context import current, observe
+from autodiff.errors import AnomalyError
+from autodiff.graph import Node
+from autodiff.primitives.row import Primitive
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The line of the user's program that made a node."""
+
+    filename: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        code = linecache.getline(self.filename, self.line).strip()
+        return f"{self.filename}:{self.line} in {self.function}" + (f":  {code}" if code else "")
+
+
+def caller() -> Origin:
+    """The innermost line of the stack that is outside this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_HERE):
+        frame = frame.f_back
+    return Origin(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Raise as soon as an operation, or the backward pass, produces NaN or infinity.
+
+    The error names the operation, its inputs, the source line that made it and, in a backward pass, the
+    path to the output. Every operation inside is slowed down, since its source line is looked up.
+
+    >>> from autodiff import AnomalyError, Value, detect_anomaly
+    >>> x = Value(0.0, label="x")
+    >>> try:
+    ...     with detect_anomaly():
+    ...         x.log()
+    ... except AnomalyError as error:
+    ...     print(str(error).splitlines()[0])
+    log produced -inf from x = 0.0
+
+    Raises:
+        AnomalyError: at the first number that is not finite.
+    """
+    with observe(_Detector(current()[2])):
+        yield
+
+
+class _Detector:
+    """Watches nodes being made and gradients being passed back."""
+
+    def __init__(self, outer: Any) -> None:
+        self.outer = outer
+
+    def __call__(self, node: Node, op: Primitive, inputs: tuple[Node, ...]) -> None:
+        if self.outer is not None:
+            self.outer(node, op, inputs)
+        origin = caller()
+        node._notes = {**(node._notes or {}), "origin": origin}
+        if not _finite(node._data):
+            given = ", ".join(_shown(x) for x in inputs)
+            raise AnomalyError(f"{op.name} produced {_worst(node._data)} from {given}\n  made at {origin}{_history(inputs)}")
+
+    def watch(self, stream: Iterator[Node], adjoints: dict[Node, Any], output: Node) -> Iterator[Node]:
+        """Look at what each node has handed to its inputs."""
+        for node in stream:
+            if not all(_finite(_data_of(adjoints[x])) for x in node.inputs if x in adjoints):
+                for x, flow in edges(node, adjoints[node]):
+                    if flow is not None and not _finite(_data_of(flow)):
+                        raise AnomalyError(self._blame(node, x, adjoints[node], flow, output))
+            yield node
+
+    def _blame(self, node: Node, x: Node, upstream: Any, flow: Any, output: Node) -> str:
+        assert node.op is not None
+        given = ", ".join(_shown(i) for i in node.inputs)
+        path = " <- ".join(n.label or (n.op.name if n.op else "leaf") for n in _path(output, node))
+        made = f"\n  made at {node.origin}" if node.origin else ""
+        return (
+            f"the backward pass of {node.op.name} produced {_worst(_data_of(flow))} for {_shown(x)}: upstream gradient"
+            f" {_number(_data_of(upstream))}, inputs {given}{made}\n  on the path {path}"
+        )
+
+
+def _path(output: Node, target: Node) -> list[Node]:
+    """One way from the output back to the target."""
+    came_from: dict[Node, Node] = {}
+    stack = [output]
+    while stack:
+        node = stack.pop()
+        if node is target:
+            break
+        for x in node.inputs:
+            if x not in came_from and x.clock >= target.clock:
+                came_from[x] = node
+                stack.append(x)
+    path = [target]
+    while path[-1] is not output:
+        path.append(came_from[path[-1]])
+    return path[::-1]
+
+
+def _history(inputs: tuple[Node, ...]) -> str:
+    """The operations that the first input came through, newest first."""
+    names: list[str] = []
+    node = inputs[0]
+    while node.op is not None and len(names) < 8:
+        names.append(node.op.name)
+        node = node.inputs[0]
+    return f"\n  its first input came through {' <- '.join([*names, node.name()])}" if names else ""
+
+
+def _data_of(x: Any) -> Any:
+    return x._data if isinstance(x, Node) else x
+
+
+def _finite(data: Any) -> bool:
+    data = np.asarray(data)
+    return data.dtype.kind not in "fc" or bool(np.isfinite(data).all())
+
+
+def _worst(data: Any) -> str:
+    array = np.asarray(data)
+    bad = array[~np.isfinite(array)]
+    places = f" in {bad.size} of {array.size} entries" if array.ndim else ""
+    return f"{bad.flat[0]}{places}"
+
+
+def _number(data: Any) -> str:
+    return repr(data) if np.ndim(data) == 0 else f"of shape {np.shape(data)}"
+
+
+def _shown(x: Node) -> str:
+    value = repr(x._data) if np.ndim(x._data) == 0 else f"shape {np.shape(x._data)} in [{np.min(x._data):.4g}, {np.max(x._data):.4g}]" if np.size(x._data) else "empty"
+    return f"{x.label or (x.op.name + '(...)' if x.op else 'a number')} = {value}"
