@@ -78,7 +78,9 @@ class _Detector:
         node._notes = {**(node._notes or {}), "origin": origin}
         if not _finite(node._data):
             given = ", ".join(_shown(x) for x in inputs)
-            raise AnomalyError(f"{op.name} produced {_worst(node._data)} from {given}\n  made at {origin}{_history(inputs)}")
+            raise AnomalyError(
+                f"{op.name} produced {_worst(node._data)} from {given}\n  made at {origin}{_history(inputs)}"
+            )
 
     def watch(self, stream: Iterator[Node], adjoints: dict[Node, Any], output: Node) -> Iterator[Node]:
         """Look at what each node has handed to its inputs."""
@@ -149,5 +151,11 @@ def _number(data: Any) -> str:
 
 
 def _shown(x: Node) -> str:
-    value = repr(x._data) if np.ndim(x._data) == 0 else f"shape {np.shape(x._data)} in [{np.min(x._data):.4g}, {np.max(x._data):.4g}]" if np.size(x._data) else "empty"
+    value = (
+        repr(x._data)
+        if np.ndim(x._data) == 0
+        else f"shape {np.shape(x._data)} in [{np.min(x._data):.4g}, {np.max(x._data):.4g}]"
+        if np.size(x._data)
+        else "empty"
+    )
     return f"{x.label or (x.op.name + '(...)' if x.op else 'a number')} = {value}"

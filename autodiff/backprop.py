@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from fractions import Fraction
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from autodiff.context import current, enable_grad
-from autodiff.errors import ExactError, GraphError
+from autodiff.context import current
+from autodiff.errors import ExactError, GraphError, leaf_changed, no_gradient, seed_needed, wrong_shape
 from autodiff.graph import Node
 from autodiff.primitives.reductions import sum as total_of
 from autodiff.primitives.row import Primitive, gate
@@ -48,18 +47,18 @@ def newest_first(output: Node, since: int = 0) -> list[Node]:
         if a._a is not None:
             stack.append(a)
         elif a.clock > node.clock:
-            raise _changed(a, node)
+            raise leaf_changed(a, node)
         if b is None:
             continue
         if type(b) is tuple:
             for x in b:
                 if x.clock > node.clock:
-                    raise _changed(x, node)
+                    raise leaf_changed(x, node)
             stack.extend(x for x in b if x._a is not None)
         elif b._a is not None:
             stack.append(b)
         elif b.clock > node.clock:
-            raise _changed(b, node)
+            raise leaf_changed(b, node)
     found.sort(key=_clock, reverse=True)
     return found
 
@@ -74,7 +73,7 @@ def sweep(order: Sequence[Node], adjoints: dict[Node, Any], create_graph: bool =
     for node in order:
         upstream = adjoints[node]
         if node._notes is not None:
-            upstream = adjoints[node] = _hooked(node, upstream)
+            upstream = adjoints[node] = hooked(node, upstream)
         op: Any = node.op
         if op.scalar is not None and type(upstream) is float:
             # What the general way below does, in a third of the time: scalar graphs are made of these.
@@ -200,11 +199,11 @@ def backward(output: Node, seed: Any = None) -> None:
     adjoints = {output: seed_of(output, seed)}
     taken: set[int] = set()
     with np.errstate(all="ignore"):
-        _drain(newest_first(output), adjoints, output)
+        drain(newest_first(output), adjoints, output)
         for node, gradient in adjoints.items():
             if node.op is None:
                 if node._notes is not None:
-                    gradient = _hooked(node, gradient)
+                    gradient = hooked(node, gradient)
                 adjoints[node] = node.own(gradient if node.grad is None else node.grad + gradient, taken)
             elif type(gradient) is not float:
                 adjoints[node] = node.own(gradient, taken)
@@ -212,86 +211,30 @@ def backward(output: Node, seed: Any = None) -> None:
         node.grad = gradient
 
 
-def gradients(output: Node, inputs: Sequence[Node], seed: Any = None, create_graph: bool = False) -> list[Any]:
-    """The gradient of ``output`` with respect to each of ``inputs`` (leaves or not); no ``.grad`` is touched.
-
-    With ``create_graph`` the gradients are nodes, to be differentiated again; else numbers or arrays.
-    An input that ``output`` does not depend on has gradient 0.
-
-    >>> from autodiff import Value, gradients
-    >>> x = Value(3.0)
-    >>> (slope,) = gradients(x**3, [x], create_graph=True)
-    >>> gradients(slope, [x])
-    [18.0]
-
-    Raises:
-        GraphError: as :func:`backward`.
-    """
-    start = seed_of(output, seed)
-    if create_graph:
-        start = seed if isinstance(seed, Node) else type(output)(start, requires_grad=False)  # type: ignore[call-arg]
-    adjoints = {output: start}
-    order = newest_first(output, min((x.clock for x in inputs), default=0))
-    with np.errstate(all="ignore"), enable_grad() if create_graph else nullcontext():
-        _drain(_towards(inputs, order), adjoints, output, create_graph)
-    taken: set[int] = set()
-    results = []
-    for x in inputs:
-        gradient = adjoints.get(x, 0.0)
-        if x.op is None and x in adjoints:
-            gradient = _hooked(x, gradient)
-        if not isinstance(gradient, Node):
-            gradient = x.own(gradient, taken)
-            if create_graph:
-                gradient = type(x)(gradient, requires_grad=False)  # type: ignore[call-arg]
-        results.append(gradient)
-    return results
-
-
-def _drain(order: list[Node], adjoints: dict[Node, Any], output: Node, create_graph: bool = False) -> None:
+def drain(order: list[Node], adjoints: dict[Node, Any], output: Node, create_graph: bool = False) -> None:
     """Run the whole sweep, before the eyes of whoever observes this context and wants to watch."""
     stream = sweep(order, adjoints, create_graph)
     watch = getattr(current()[2], "watch", None)
     deque(stream if watch is None else watch(stream, adjoints, output), maxlen=0)  # the quickest way to drain
 
 
-def _towards(targets: Sequence[Node], order: list[Node]) -> list[Node]:
-    """The part of ``order`` that computes something from a target."""
-    dependent, kept = set(targets), []
-    for node in reversed(order):
-        if not dependent.isdisjoint(node.inputs):
-            dependent.add(node)
-            kept.append(node)
-    return kept[::-1]
-
-
 def seed_of(output: Node, seed: Any) -> Any:
     """The gradient that a backward pass starts from."""
-    shape = np.shape(output._data)
     if not output.requires_grad:
-        raise GraphError(
-            f"no gradient flows to {output.name()}: it is a constant, or was computed from constants only"
-            " or inside no_grad(); start from a leaf that carries a gradient, such as Value(2.0)"
-        )
-    if seed is None and np.size(output._data) != 1:
-        raise GraphError(
-            f"{output.name()} has shape {shape}, and backward starts from one number: reduce it"
-            " (.sum(), .mean()), or give the gradient to start from: backward(seed)"
-        )
-    if seed is not None and np.shape(getattr(seed, "_data", seed)) != shape:
-        raise GraphError(f"the seed has shape {np.shape(seed)}, and {output.name()} has shape {shape}")
-    return output.one() if seed is None else output.cast_like(getattr(seed, "_data", seed))
+        raise no_gradient(output)
+    if seed is None:
+        if np.size(output._data) != 1:
+            raise seed_needed(output)
+        return output.one()
+    seed = getattr(seed, "_data", seed)
+    if np.shape(seed) != np.shape(output._data):
+        raise wrong_shape(output, seed, "seed")
+    return output.cast_like(seed)
 
 
-def _hooked(node: Node, gradient: Any) -> Any:
+def hooked(node: Node, gradient: Any) -> Any:
+    """The gradient after the hooks of the node have seen it."""
     for hook in tuple((node._notes or {}).get("hooks", {}).values()):
         replaced = hook(gradient)
         gradient = gradient if replaced is None else replaced
     return gradient
-
-
-def _changed(leaf: Node, node: Node) -> GraphError:
-    return GraphError(
-        f"{leaf.name()} was changed after {node.op.name if node.op else node.name()} had used its old value"
-        " in this graph, so its gradient would be wrong; compute the output again, then call backward"
-    )

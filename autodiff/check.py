@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from autodiff.backprop import gradients, newest_first
+from autodiff.backprop import newest_first
 from autodiff.context import enable_grad
 from autodiff.errors import GradientMismatchError
 from autodiff.graph import Node
 from autodiff.primitives.elementwise import multiply
 from autodiff.primitives.reductions import sum as array_sum
 from autodiff.tensor import Tensor
-from autodiff.transforms import as_leaf
+from autodiff.transforms import as_leaf, gradients
 from autodiff.trees import flatten
 
 
-def check_gradients(function: Callable[..., Any], *args: Any, order: int = 1, rtol: float | None = None, seed: int = 0) -> float:
+def check_gradients(
+    function: Callable[..., Any], *args: Any, order: int = 1, rtol: float | None = None, seed: int = 0
+) -> float:
     """Compare the gradient of ``function`` at ``args`` with a numerical derivative; returns the largest error.
 
     The recorded computation is replayed on complex numbers, x + 1e-20 i, whose imaginary part is the
@@ -81,7 +84,9 @@ def _compare(output: Node, leaves: list[Node], positions: list[int], rtol: float
     worst = 0.0
     for position, leaf, got in zip(positions, leaves, gradients(output, leaves), strict=True):
         derivative = _complex_step if is_analytic else _differences
-        wanted = np.array([derivative(program, output, leaf, k) for k in range(np.size(leaf.data))]).reshape(np.shape(leaf.data))
+        wanted = np.array([derivative(program, output, leaf, k) for k in range(np.size(leaf.data))]).reshape(
+            np.shape(leaf.data)
+        )
         scale = np.maximum(np.abs(wanted), 1e-3 * np.max(np.abs(wanted), initial=0.0) + 1e-300)
         error = np.abs(np.asarray(got) - wanted) / scale
         error = np.where(np.asarray(got) == wanted, 0.0, error)
@@ -119,15 +124,26 @@ def _complex_step(program: list[Node], output: Node, leaf: Node, k: int) -> floa
 
 
 def _differences(program: list[Node], output: Node, leaf: Node, k: int) -> float:
-    """Central differences at shrinking steps, extrapolated to step 0; the entry that agrees best with its neighbours."""
+    """Central differences at shrinking steps, extrapolated to step 0, where neighbours in the table agree best."""
     size = max(1.0, abs(float(np.asarray(leaf.data).reshape(-1)[k])))
     steps = size * 2e-2 * 0.5 ** np.arange(7)
-    table = [[float((_replay(program, output, leaf, _moved(leaf, k, h)) - _replay(program, output, leaf, _moved(leaf, k, -h))) / (2 * h)) for h in steps]]
+    table = [
+        [
+            float(
+                (
+                    _replay(program, output, leaf, _moved(leaf, k, h))
+                    - _replay(program, output, leaf, _moved(leaf, k, -h))
+                )
+                / (2 * h)
+            )
+            for h in steps
+        ]
+    ]
     best, error = table[0][-1], np.inf
     for m in range(1, len(steps)):
         last = table[-1]
-        table.append([(4**m * b - a) / (4**m - 1) for a, b in zip(last, last[1:], strict=False)])
-        for a, b, new in zip(last, last[1:], table[-1], strict=False):
+        table.append([(4**m * b - a) / (4**m - 1) for a, b in pairwise(last)])
+        for a, b, new in zip(last[:-1], last[1:], table[-1], strict=True):
             difference = max(abs(new - a), abs(new - b))
             if difference < error:
                 best, error = new, difference

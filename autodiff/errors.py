@@ -1,4 +1,10 @@
-"""The errors of the engine. Each is also the built-in error a reader would expect to catch."""
+"""The errors of the engine, and their words: what was given, what was expected, what to write instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
 
 
 class AutodiffError(Exception):
@@ -19,3 +25,94 @@ class AnomalyError(AutodiffError, ArithmeticError):
 
 class GradientMismatchError(AutodiffError, AssertionError):
     """``check_gradients`` found a gradient that differs from its reference."""
+
+
+def describe(x: Any) -> str:
+    """What was given, in a few words: ``a Tensor of shape (3,)``, ``the str 'cat'``."""
+    data = getattr(x, "_data", x)
+    shape = np.shape(data) if isinstance(data, np.ndarray | list | tuple) and not _ragged(data) else ()
+    return f"a {type(x).__name__} of shape {shape}" if shape else f"the {type(x).__name__} {data!r}"[:80]
+
+
+def _ragged(data: Any) -> bool:
+    try:
+        np.shape(data)
+    except (ValueError, TypeError):
+        return True
+    return False
+
+
+def mixed(x: Any, y: Any) -> TypeError:
+    """A Value met a Tensor or an array."""
+    return TypeError(
+        f"Value and Tensor do not mix, and {describe(x)} met {describe(y)}: a Value holds one number, a Tensor an"
+        " array. Make both Tensors (Tensor(value.data) starts a new graph), or take one number at a time"
+    )
+
+
+def computed_data(node: Any) -> GraphError:
+    """Data were assigned to a node that is no leaf."""
+    return GraphError(
+        f"{node.name()} was computed by {node.op.name}, so its data cannot be assigned; change the leaves and"
+        " compute it again, or go on from .detach()"
+    )
+
+
+def not_copyable(node: Any) -> TypeError:
+    """A node inside a graph was pickled or copied."""
+    return TypeError(
+        f"{node.name()} is part of a graph, and a copy of it alone would lose its gradient; copy or pickle"
+        " .detach(), or the leaves"
+    )
+
+
+def leaves_graph(node: Any, call: str) -> TypeError:
+    """A node that carries a gradient was turned into a plain number."""
+    return TypeError(
+        f"{call} of {node.name()} would leave the graph and lose its gradient; use the functions of autodiff (exp,"
+        " sin, floor, ...) instead of those of math, or .item() for the plain number"
+    )
+
+
+def leaf_changed(leaf: Any, node: Any) -> GraphError:
+    """A leaf was changed between the forward and the backward pass."""
+    return GraphError(
+        f"{leaf.name()} was changed after {node.op.name} had used its old value in this graph, so its gradient"
+        " would be wrong; compute the output again, then call backward"
+    )
+
+
+def no_gradient(node: Any) -> GraphError:
+    """backward() was called on a constant."""
+    return GraphError(
+        f"no gradient flows to {node.name()}: it is a constant, or was computed from constants only or inside"
+        " no_grad(); start from a leaf that carries a gradient, such as Value(2.0)"
+    )
+
+
+def seed_needed(node: Any) -> GraphError:
+    """backward() was called on several numbers at once."""
+    return GraphError(
+        f"{node.name()} has shape {np.shape(node.data)}, and backward starts from one number: reduce it (.sum(),"
+        " .mean()), or give the gradient to start from: backward(seed)"
+    )
+
+
+def wrong_shape(node: Any, given: Any, what: str) -> ValueError:
+    """Data or a seed came in another shape than the node has."""
+    return ValueError(f"{node.name()} has shape {np.shape(node.data)}, and the {what} has shape {np.shape(given)}")
+
+
+def inexact(name: str, args: Any) -> ExactError:
+    """An operation has no answer among the fractions."""
+    return ExactError(
+        f"{name}({', '.join(map(str, args))}) has no exact answer; write Value(float(x)) to go on with floats"
+    )
+
+
+def in_place() -> TypeError:
+    """An entry of a tensor was assigned."""
+    return TypeError(
+        "a tensor is not changed in place, so that recorded gradients stay right; write t = put(t, index, value),"
+        " or where(condition, value, t)"
+    )

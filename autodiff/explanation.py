@@ -107,7 +107,10 @@ class Explanation:
         width = len(str(max(len(self.forward), len(self.backward))))
         lines = ["Forward: each number is computed from the ones before it."]
         lines += [f"  {i:>{width}}. {step}" for i, step in enumerate(self.forward, 1)]
-        lines += ["", f"Backward: ∂{name}/∂{name} = {number_text(self.adjoints[self.output])}; then, from the newest to the oldest,"]
+        lines += [
+            "",
+            f"Backward: ∂{name}/∂{name} = {number_text(self.adjoints[self.output])}; then, from the newest to the oldest,",
+        ]
         lines += ["each edge carries upstream × local derivative, and what arrives at a node adds up."]
         lines += [f"  {i:>{width}}. {step}" for i, step in enumerate(self.backward, 1)]
         lines += ["", "Gradients of the leaves:"]
@@ -116,7 +119,7 @@ class Explanation:
 
     def to_latex(self) -> str:
         """All steps as one ``aligned`` environment, for a notebook or a paper."""
-        rows = [step.latex for step in (*self.forward, *self.backward)]
+        rows = [step.latex for step in self.forward] + [step.latex for step in self.backward]
         rows += [rf"\nabla {name_latex(self.names[x])} &= {number_latex(g)}" for x, g in self._leaves()]
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
@@ -160,7 +163,9 @@ def explain(output: Node, seed: Any = None) -> Explanation:
                 if contribution is not None:
                     totals[x] = totals[x] + contribution if x in totals else contribution
                     arrived[x] = arrived.get(x, 0) + 1
-                    steps.append(_backward_step(node, k, adjoints[node], contribution, totals[x], arrived[x], paths[x], names))
+                    steps.append(
+                        _backward_step(node, k, adjoints[node], contribution, totals[x], arrived[x], paths[x], names)
+                    )
         forward = [_forward_step(node, names) for node in reversed(order)]
     return Explanation(output, forward, steps, names, adjoints)
 
@@ -215,7 +220,9 @@ def _backward_step(
         local = local_derivative(op, k, [i._data for i in node.inputs], node._data, node.params)
     expression, standing = _differentiated(node, k, upstream)
     as_text = {s: f"∇{names[node]}" if i is None else names[i] for s, i in standing.items()}
-    as_latex = {s: rf"\nabla {name_latex(names[node])}" if i is None else _latex_name(i, names) for s, i in standing.items()}
+    as_latex = {
+        s: rf"\nabla {name_latex(names[node])}" if i is None else _latex_name(i, names) for s, i in standing.items()
+    }
     formula = write(expression, as_text)
     numbers = write(expression, {s: number_text(s.data) for s in standing})
     latex_formula = write(expression, as_latex, LATEX)

@@ -15,7 +15,14 @@ from autodiff.graph import Node
 from autodiff.primitives.row import Primitive
 
 SUM, PRODUCT, MINUS, POWER, ATOM = 1, 2, 3, 4, 9
-_OPERATOR_LEVELS = {ast.Add: SUM, ast.Sub: SUM, ast.Mult: PRODUCT, ast.Div: PRODUCT, ast.MatMult: PRODUCT, ast.Pow: POWER}
+_OPERATOR_LEVELS = {
+    ast.Add: SUM,
+    ast.Sub: SUM,
+    ast.Mult: PRODUCT,
+    ast.Div: PRODUCT,
+    ast.MatMult: PRODUCT,
+    ast.Pow: POWER,
+}
 _LATEX_FUNCTIONS = {"sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "log", "det"}
 _OPENING = ("{", "(", "[", "|", ",", r"\lfloor", r"\lceil")
 
@@ -70,7 +77,9 @@ class Style:
         self.template = template
         self.brackets = brackets
 
-    def apply(self, op: Primitive, operands: Sequence[tuple[str, int]], params: Mapping[str, Any] | None) -> tuple[str, int]:
+    def apply(
+        self, op: Primitive, operands: Sequence[tuple[str, int]], params: Mapping[str, Any] | None
+    ) -> tuple[str, int]:
         """An operation on written operands, with brackets where the precedence asks for them, and its level."""
         template = self.template(op, len(operands))
         level = _level(op)
@@ -79,7 +88,9 @@ class Style:
             needs_more = k > 0 if level != POWER else k == 0
             required = 0 if _is_enclosed(template, k) else level + needs_more
             written.append(self.brackets.format(text) if own < required else text)
-        shown = {k: v for k, v in (params or {}).items() if v is not op.defaults.get(k) and not (op.text and k == "index")}
+        shown = {
+            k: v for k, v in (params or {}).items() if v is not op.defaults.get(k) and not (op.text and k == "index")
+        }
         listed = "".join(f", {k}={_short(v)}" for k, v in shown.items())
         text = template.format(*written)
         return (text[:-1] + listed + ")" if listed and self is TEXT and text.endswith(")") else text), level
@@ -90,7 +101,11 @@ def _text_template(op: Primitive, count: int) -> str:
 
 
 def _latex_template(op: Primitive, count: int) -> str:
-    name = rf"\{op.name}" if op.name in _LATEX_FUNCTIONS else rf"\mathrm{{{{{op.name.replace('_', ' ')}}}}}".replace(" ", r"\ ")
+    name = (
+        rf"\{op.name}"
+        if op.name in _LATEX_FUNCTIONS
+        else rf"\mathrm{{{{{op.name.replace('_', ' ')}}}}}".replace(" ", r"\ ")
+    )
     return op.latex or rf"{name}\left({', '.join(f'{{{k}}}' for k in range(count))}\right)"
 
 

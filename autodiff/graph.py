@@ -11,8 +11,8 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
+from autodiff import errors
 from autodiff.context import current
-from autodiff.errors import GraphError
 
 if TYPE_CHECKING:
     from autodiff.primitives.row import Primitive
@@ -79,6 +79,7 @@ class Node:
 
     @property
     def inputs(self) -> tuple[Node, ...]:
+        """The nodes it was made from."""
         a, b = self._a, self._b
         if b is None:
             return () if a is None else (a,)
@@ -86,15 +87,13 @@ class Node:
 
     @property
     def data(self) -> Any:
+        """The number or the read-only array; assigning marks a leaf as changed."""
         return self._data
 
     @data.setter
     def data(self, new: Any) -> None:
         if self.op is not None:
-            raise GraphError(
-                f"{self.name()} was computed by {self.op.name}, so its data cannot be assigned;"
-                f" change the leaves and compute it again, or go on from .detach()"
-            )
+            raise errors.computed_data(self)
         self._data = self.cast_like(new)
         self.clock = tick()
 
@@ -135,10 +134,7 @@ class Node:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if self.op is not None:
-            raise TypeError(
-                f"{self.name()} is part of a graph, and a copy of it alone would lose its gradient;"
-                " copy or pickle .detach(), or the leaves"
-            )
+            raise errors.not_copyable(self)
         return _rebuild, (type(self), self._data, self.requires_grad, self.label, self.scope, self.grad)
 
 

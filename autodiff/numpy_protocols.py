@@ -28,15 +28,14 @@ RECORDED: dict[Any, Callable[..., Any]] = {_numpy_function(path): f for path, f 
 RECORDED.pop(None, None)
 
 # Answers that have no derivative (places, shapes, truths) are computed on plain data.
-PLAIN = {
-    getattr(np, name)
-    for name in """
-    less less_equal greater greater_equal equal not_equal isnan isfinite isinf signbit logical_and logical_or logical_not
-    argmax argmin argsort searchsorted nonzero argwhere flatnonzero count_nonzero any all array_equal allclose isclose
+_PLAIN_NAMES = """
+    less less_equal greater greater_equal equal not_equal isnan isfinite isinf signbit
+    logical_and logical_or logical_not any all array_equal allclose isclose
+    argmax argmin argsort searchsorted nonzero argwhere flatnonzero count_nonzero
     shape ndim size result_type iscomplexobj isrealobj zeros_like ones_like full_like empty_like
     array_repr array_str array2string
-    """.split()
-}
+"""
+PLAIN = {getattr(np, name) for name in _PLAIN_NAMES.split()}
 
 
 def array_ufunc(node: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:

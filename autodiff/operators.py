@@ -11,11 +11,24 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from autodiff import numpy_protocols
+from autodiff import errors, numpy_protocols
 from autodiff.backprop import backward
 from autodiff.graph import Node
 from autodiff.primitives import TABLE
 from autodiff.primitives.row import Primitive, plain
+
+
+def _comparison(relation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda self, other: relation(self._data, plain(other))
+
+
+def _conversion(kind: type) -> Callable[[Any], Any]:
+    def convert(self: Any) -> Any:
+        if self.requires_grad:
+            raise errors.leaves_graph(self, f"{kind.__name__}()")
+        return kind(self.item())
+
+    return convert
 
 
 class Operators(Node):
@@ -39,17 +52,14 @@ class Operators(Node):
         __abs__ = __neg__
 
     # Comparisons answer with plain booleans. == is left alone: a node is equal only to itself.
-    def __lt__(self, other: Any) -> Any:
-        return operator.lt(self._data, plain(other))
-
-    def __le__(self, other: Any) -> Any:
-        return operator.le(self._data, plain(other))
-
-    def __gt__(self, other: Any) -> Any:
-        return operator.gt(self._data, plain(other))
-
-    def __ge__(self, other: Any) -> Any:
-        return operator.ge(self._data, plain(other))
+    __lt__ = _comparison(operator.lt)
+    __le__ = _comparison(operator.le)
+    __gt__ = _comparison(operator.gt)
+    __ge__ = _comparison(operator.ge)
+    # A plain number out of a node would have lost its gradient, so math.exp(value) is refused.
+    __float__ = _conversion(float)
+    __int__ = _conversion(int)
+    __complex__ = _conversion(complex)
 
     def __bool__(self) -> bool:
         return bool(self._data)
@@ -61,25 +71,10 @@ class Operators(Node):
         """The one number as a plain Python number: the explicit way out of the graph."""
         return self._data.item() if isinstance(self._data, np.ndarray) else self._data
 
-    def _leave(self, call: str) -> Any:
-        if self.requires_grad:
-            raise TypeError(
-                f"{call} of {self.name()} would leave the graph and lose its gradient; use the functions of"
-                " autodiff (exp, sin, floor, ...) instead of those of math, or .item() for the plain number"
-            )
-        return self.item()
-
-    def __float__(self) -> float:
-        return float(self._leave("float()"))
-
-    def __int__(self) -> int:
-        return int(self._leave("int()"))
-
-    def __complex__(self) -> complex:
-        return complex(self._leave("complex()"))
-
     def __round__(self, digits: int | None = None) -> Any:
-        return TABLE["round"](self) if not digits else round(self._leave(f"round() to {digits} digits"), digits)
+        if digits and self.requires_grad:
+            raise errors.leaves_graph(self, f"round() to {digits} digits")
+        return round(self.item(), digits) if digits else TABLE["round"](self)
 
     def __floor__(self) -> Any:
         return TABLE["floor"](self)
@@ -135,17 +130,3 @@ def general_method(op: Primitive) -> Callable[..., Any]:
         return op(self, *args, **params)
 
     return method
-
-
-def describe(x: Any) -> str:
-    """What met what, in a message: ``a Tensor of shape (3,)``."""
-    data = plain(x)
-    return f"a {type(x).__name__} of shape {np.shape(data)}" if np.ndim(data) else f"the {type(x).__name__} {data!r}"[:80]
-
-
-def mixed(x: Any, y: Any) -> TypeError:
-    """The error where a Value meets a Tensor or an array."""
-    return TypeError(
-        f"Value and Tensor do not mix, and {describe(x)} met {describe(y)}: a Value holds one number, a Tensor an"
-        " array. Make both Tensors (Tensor(value.data) starts a new graph), or take one number at a time"
-    )

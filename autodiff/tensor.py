@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
+from autodiff.errors import describe, in_place, mixed, wrong_shape
 from autodiff.graph import Node, new, record
-from autodiff.operators import Operators, bind, describe, general_method, mixed
+from autodiff.operators import Operators, bind, general_method
 from autodiff.primitives import TABLE
 from autodiff.primitives.row import NUMBERS, Primitive
 from autodiff.primitives.shapes import frozen, pad, split
-
 
 FLOAT = np.dtype(float)
 _RAISED = (ValueError, IndexError, TypeError, np.linalg.LinAlgError)  # what NumPy raises at shapes that do not fit
@@ -47,7 +48,9 @@ class Tensor(Operators):
         array = self.cast(data, dtype)
         floating = array.dtype.kind in "fc"
         if requires_grad and not floating:
-            raise TypeError(f"integers carry no gradient, and the data are {array.dtype}; write Tensor(..., dtype=float)")
+            raise TypeError(
+                f"integers carry no gradient, and the data are {array.dtype}; write Tensor(..., dtype=float)"
+            )
         self._set_leaf(array, floating if requires_grad is None else requires_grad, label)
 
     @classmethod
@@ -55,18 +58,22 @@ class Tensor(Operators):
         """``data`` as a read-only array that nobody else can change."""
         if type(data) is not np.ndarray:
             if isinstance(data, Node):
-                raise TypeError(f"Tensor was given {describe(data)}, a node already; .data is its array, .detach() a constant of it")
+                raise TypeError(
+                    f"Tensor was given {describe(data)}, a node already; .data is its array, .detach() a constant of it"
+                )
             if hasattr(data, "mask"):
                 raise TypeError("Tensor would lose the mask of a masked array; fill it first, with .filled(0)")
         array = np.array(data, dtype=dtype)
         if array.dtype.kind not in "fciub":
-            raise TypeError(f"Tensor holds numbers, such as Tensor([1.0, 2.0]), and was given {str(data)[:60]!r} ({array.dtype})")
+            raise TypeError(
+                f"Tensor holds numbers, such as Tensor([1.0, 2.0]), and was given {str(data)[:60]!r} ({array.dtype})"
+            )
         array.setflags(write=False)
         return array
 
     def cast_like(self, data: Any) -> Any:
         if np.shape(data) != self._data.shape:
-            raise ValueError(f"{self.name()} has shape {self._data.shape}, and the new data has shape {np.shape(data)}")
+            raise wrong_shape(self, data, "new data")
         return self.cast(data, self._data.dtype)
 
     def one(self) -> Any:
@@ -104,35 +111,12 @@ class Tensor(Operators):
         beside = next(x for x in args if isinstance(x, Tensor))
         return _computed(op, tuple([x if type(x) is Tensor else cls.lift(x, beside) for x in args]), params)
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The lengths of the axes."""
-        return self._data.shape  # type: ignore[no-any-return]
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return self._data.ndim  # type: ignore[no-any-return]
-
-    @property
-    def size(self) -> int:
-        """The number of entries."""
-        return self._data.size  # type: ignore[no-any-return]
-
-    @property
-    def dtype(self) -> Any:
-        """The NumPy dtype."""
-        return self._data.dtype
-
-    @property
-    def T(self) -> Tensor:
-        """The transpose: all axes in reverse order."""
-        return self.transpose()
-
-    @property
-    def mT(self) -> Tensor:
-        """The matrix transpose: the last two axes swapped."""
-        return self.swapaxes(-1, -2)
+    shape = property(attrgetter("_data.shape"), doc="The lengths of the axes.")
+    ndim = property(attrgetter("_data.ndim"), doc="The number of axes.")
+    size = property(attrgetter("_data.size"), doc="The number of entries.")
+    dtype = property(attrgetter("_data.dtype"), doc="The NumPy dtype.")
+    T = property(lambda self: self.transpose(), doc="The transpose: all axes in reverse order.")
+    mT = property(lambda self: self.swapaxes(-1, -2), doc="The matrix transpose: the last two axes swapped.")
 
     def __len__(self) -> int:
         return len(self._data)
@@ -144,10 +128,7 @@ class Tensor(Operators):
         return TABLE["getitem"](self, frozen(index))  # type: ignore[no-any-return]
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        raise TypeError(
-            "a tensor is not changed in place, so that recorded gradients stay right; write"
-            " t = put(t, index, value), or where(condition, value, t)"
-        )
+        raise in_place()
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same entries in another shape: ``t.reshape(2, -1)`` or ``t.reshape((2, -1))``."""

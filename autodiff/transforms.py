@@ -7,13 +7,14 @@ be differentiated again. So transforms nest: ``grad(grad(f))`` is the second der
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from autodiff.backprop import gradients
+from autodiff.backprop import drain, hooked, newest_first, seed_of
 from autodiff.context import enable_grad
 from autodiff.graph import Node
 from autodiff.primitives.elementwise import identity, multiply
@@ -22,6 +23,52 @@ from autodiff.primitives.shapes import stack
 from autodiff.tensor import Tensor
 from autodiff.trees import flatten, map_tree
 from autodiff.value import Value
+
+
+def gradients(output: Node, inputs: Sequence[Node], seed: Any = None, create_graph: bool = False) -> list[Any]:
+    """The gradient of ``output`` with respect to each of ``inputs`` (leaves or not); no ``.grad`` is touched.
+
+    With ``create_graph`` the gradients are nodes, to be differentiated again; else numbers or arrays.
+    An input that ``output`` does not depend on has gradient 0.
+
+    >>> from autodiff import Value, gradients
+    >>> x = Value(3.0)
+    >>> (slope,) = gradients(x**3, [x], create_graph=True)
+    >>> gradients(slope, [x])
+    [18.0]
+
+    Raises:
+        GraphError: as :func:`backward`.
+    """
+    start = seed_of(output, seed)
+    if create_graph:
+        start = seed if isinstance(seed, Node) else type(output)(start, requires_grad=False)  # type: ignore[call-arg]
+    adjoints = {output: start}
+    order = newest_first(output, min((x.clock for x in inputs), default=0))
+    with np.errstate(all="ignore"), enable_grad() if create_graph else nullcontext():
+        drain(_towards(inputs, order), adjoints, output, create_graph)
+    taken: set[int] = set()
+    results = []
+    for x in inputs:
+        gradient = adjoints.get(x, 0.0)
+        if x.op is None and x in adjoints:
+            gradient = hooked(x, gradient)
+        if not isinstance(gradient, Node):
+            gradient = x.own(gradient, taken)
+            if create_graph:
+                gradient = type(x)(gradient, requires_grad=False)  # type: ignore[call-arg]
+        results.append(gradient)
+    return results
+
+
+def _towards(targets: Sequence[Node], order: list[Node]) -> list[Node]:
+    """The part of ``order`` that computes something from a target."""
+    dependent, kept = set(targets), []
+    for node in reversed(order):
+        if not dependent.isdisjoint(node.inputs):
+            dependent.add(node)
+            kept.append(node)
+    return kept[::-1]
 
 
 def as_leaf(x: Any) -> Any:
@@ -74,9 +121,11 @@ class _Call:
                 )
 
     def scalar(self) -> Any:
-        if len(self.outputs) != 1 or self.outputs[0].data is not None and np.size(self.outputs[0].data) != 1:
+        if len(self.outputs) != 1 or (self.outputs[0].data is not None and np.size(self.outputs[0].data) != 1):
             shapes = [np.shape(y.data) for y in self.outputs]
-            raise TypeError(f"grad is for a function with one number as output, and this one has {shapes}; use jacobian")
+            raise TypeError(
+                f"grad is for a function with one number as output, and this one has {shapes}; use jacobian"
+            )
         return self.outputs[0]
 
     def pull(self, cotangents: list[Any], create_graph: bool | None = None) -> list[Any]:
@@ -87,7 +136,10 @@ class _Call:
             if y.requires_grad:
                 parts = gradients(y, self.leaves, seed, create_graph=create_graph)
                 totals = [t + p for t, p in zip(totals, parts, strict=True)]
-        return [t if isinstance(t, Node) or not isinstance(t, float) else self._zero(x, t, create_graph) for x, t in zip(self.leaves, totals, strict=True)]
+        return [
+            t if isinstance(t, Node) or not isinstance(t, float) else self._zero(x, t, create_graph)
+            for x, t in zip(self.leaves, totals, strict=True)
+        ]
 
     def _zero(self, x: Node, total: float, create_graph: bool) -> Any:
         """A gradient that may still be a bare number, in the form of its leaf."""
@@ -105,7 +157,9 @@ class _Call:
         return self.aux if self.nested else map_tree(_plain, self.aux)
 
 
-def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
+def value_and_grad(
+    function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """A function that returns ``(function(...), gradient)``.
 
     Args:
@@ -184,7 +238,10 @@ def jvp(function: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[
     call = _Call(function, tuple(primals), {}, tuple(range(len(primals))), False)
     directions = _matching(tuple(tangents), call.leaves, "tangent")
     with enable_grad():
-        probes = [type(y)(np.zeros(np.shape(y.data), np.result_type(y.data)) if isinstance(y, Tensor) else y.data * 0) for y in call.outputs]
+        probes = [
+            type(y)(np.zeros(np.shape(y.data), np.result_type(y.data)) if isinstance(y, Tensor) else y.data * 0)
+            for y in call.outputs
+        ]
         pulled = call.pull(probes, create_graph=True)
     results = []
     nested = call.nested or any(isinstance(d, Node) for d in directions)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from autodiff.context import current
-from autodiff.errors import ExactError
+from autodiff.errors import ExactError, describe, inexact, mixed, wrong_shape
 from autodiff.graph import Node, new, record, tick
-from autodiff.operators import Operators, bind, describe, general_method, mixed
+from autodiff.operators import Operators, bind, general_method
 from autodiff.primitives import TABLE
 from autodiff.primitives.row import Primitive
 
@@ -55,12 +55,16 @@ class Value(Operators):
             try:
                 return float(data)
             except OverflowError:
-                raise OverflowError(f"{str(data)[:20]}... is too large for a float; Fraction(...) keeps it exact") from None
-        raise TypeError(f"Value holds one number, such as Value(2.0), and was given {describe(data)}; for an array use Tensor")
+                raise OverflowError(
+                    f"{str(data)[:20]}... is too large for a float; Fraction(...) keeps it exact"
+                ) from None
+        raise TypeError(
+            f"Value holds one number, such as Value(2.0), and was given {describe(data)}; for an array use Tensor"
+        )
 
     def cast_like(self, data: Any) -> Any:
         if np.ndim(data):
-            raise ValueError(f"{self.name()} holds one number, and the new data has shape {np.shape(data)}")
+            raise wrong_shape(self, data, "new data")
         data = self.cast(data)
         if type(self._data) is Fraction and isinstance(data, float) and data.is_integer():
             return Fraction(int(data))
@@ -109,11 +113,12 @@ def _settled(op: Primitive, given: tuple[Any, ...], data: Any) -> Any:
     """The result as a float, a Fraction or a complex number; exact where the inputs were exact."""
     kinds = {type(x) for x in given}
     if Fraction in kinds:
-        call = f"{op.name}({', '.join(map(str, given))})"
         if len(kinds) > 1:
-            raise ExactError(f"{call} mixes fractions and floats; write Fraction(1, 2) for 0.5, or use floats only")
+            raise ExactError(
+                f"{op.name}{given} mixes fractions and floats; write Fraction(1, 2) for 0.5, or floats only"
+            )
         if not isinstance(data, numbers.Rational):
-            raise ExactError(f"{call} has no exact answer; write Value(float(x)) to go on with floats")
+            raise inexact(op.name, given)
         return Fraction(data)
     if complex in kinds and not op.analytic:
         raise TypeError(f"{op.name} has no derivative at a complex number, and was given {given}")

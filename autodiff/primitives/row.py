@@ -240,7 +240,9 @@ def _row(name: str) -> Primitive:
     return TABLE[name]
 
 
-def primitive(name: str, number: Callable[..., Any] | None, array: Callable[..., Any] | None = None, **columns: Any) -> Primitive:
+def primitive(
+    name: str, number: Callable[..., Any] | None, array: Callable[..., Any] | None = None, **columns: Any
+) -> Primitive:
     """Add a row to the table and return it: the operation is callable, differentiable, drawn and explained.
 
     ``number`` computes one number, ``array`` whole arrays (the same function, if it is not given).
@@ -270,7 +272,6 @@ def primitive(name: str, number: Callable[..., Any] | None, array: Callable[...,
         array = number
     TABLE[name] = row = Primitive(name, number, array, **columns)
     return row
-
 
 
 # ── what rules are written with, besides operators and other rows ────────────────────────────────────

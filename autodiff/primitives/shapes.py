@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from autodiff.graph import Node
-from autodiff.primitives.elementwise import where
 from autodiff.primitives.row import Primitive, plain, primitive
 
 
@@ -39,7 +38,7 @@ def frozen(index: Any) -> Any:
 def is_basic(index: Any) -> bool:
     """Whether the index picks each entry at most once, by construction (integers, slices, None, ...)."""
     parts = index if isinstance(index, tuple) else (index,)
-    return builtins.all(i is None or i is Ellipsis or isinstance(i, slice | int | np.integer) and not isinstance(i, bool) for i in parts)
+    return builtins.all(i is None or i is Ellipsis or (isinstance(i, slice | int | np.integer) and not isinstance(i, bool)) for i in parts)
 
 def _scatter(values: Any, index: Any, shape: Any) -> Any:
     out = np.zeros(shape, np.asarray(values).dtype)
