@@ -107,10 +107,8 @@ class Explanation:
         width = len(str(max(len(self.forward), len(self.backward))))
         lines = ["Forward: each number is computed from the ones before it."]
         lines += [f"  {i:>{width}}. {step}" for i, step in enumerate(self.forward, 1)]
-        lines += [
-            "",
-            f"Backward: ∂{name}/∂{name} = {number_text(self.adjoints[self.output])}; then, from the newest to the oldest,",
-        ]
+        start = number_text(self.adjoints[self.output])
+        lines += ["", f"Backward: ∂{name}/∂{name} = {start}; then, from the newest node to the oldest,"]
         lines += ["each edge carries upstream × local derivative, and what arrives at a node adds up."]
         lines += [f"  {i:>{width}}. {step}" for i, step in enumerate(self.backward, 1)]
         lines += ["", "Gradients of the leaves:"]
