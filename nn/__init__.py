@@ -1,1 +1,37 @@
-"""Models built on nodes; gradients follow from the graph, never by hand."""
+"""Models built on nodes; gradients follow from the graph, never by hand.
+
+>>> from nn import Network
+>>> network = Network([2, 4, 1], activation="tanh", seed=1)
+>>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1]
+>>> history = network.fit(X, y, loss="hinge", learning_rate=0.3, epochs=200, batch_size=4, seed=1, verbose=0)
+>>> (network.predict(X) > 0).tolist()
+[False, True, True, False]
+"""
+
+from nn.activations import ACTIVATIONS, activation, linear
+from nn.losses import LOSSES, binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, hinge, mse
+from nn.module import Module
+from nn.neuron import MLP, Layer, Network, Neuron
+from nn.optimizers import SGD
+from nn.training import History, fit, predict
+
+__all__ = [
+    "ACTIVATIONS",
+    "LOSSES",
+    "MLP",
+    "SGD",
+    "History",
+    "Layer",
+    "Module",
+    "Network",
+    "Neuron",
+    "activation",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "fit",
+    "hinge",
+    "linear",
+    "mse",
+    "predict",
+]
