@@ -18,6 +18,7 @@ import math
 import random
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def start() -> list[float]:
     """Weights in (-1, 1) and biases 0, neuron by neuron."""
     rng = random.Random(0)
     weights = []
-    for inputs, outputs in zip(SIZES, SIZES[1:], strict=False):
+    for inputs, outputs in pairwise(SIZES):
         for _ in range(outputs):
             weights += [rng.uniform(-1, 1) for _ in range(inputs)] + [0.0]
     return weights
@@ -69,7 +70,7 @@ class Program:
 
     def model(self, parameters: list[Any], x: list[Any]) -> Any:
         k = 0
-        for inputs, outputs in zip(SIZES, SIZES[1:], strict=False):
+        for inputs, outputs in pairwise(SIZES):
             out = []
             for _ in range(outputs):
                 weights, bias = parameters[k : k + inputs], parameters[k + inputs]
