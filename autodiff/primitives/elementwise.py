@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.primitives import special
-from autodiff.primitives.row import Primitive, both_zero, case, is_zero, primitive
+from autodiff.primitives.row import Primitive, both_zero, case, is_zero, plain, primitive
 
 LN2, LN10, ROOT2, ROOT_2PI = math.log(2), math.log(10), math.sqrt(2), math.sqrt(2 * math.pi)
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
@@ -72,12 +72,17 @@ def _wins_number(a: Any, b: Any) -> Any:
     return Fraction(1, 2) if a == b else a > b
 
 def _wins(a: Any, b: Any) -> Any:
-    return np.where((a != a) | (b != b), np.nan, (a > b) + 0.5 * (a == b))
+    return np.where((a != a) | (b != b), np.nan, (a > b) + 0.5 * (a == b)).astype(np.result_type(a, b, np.float16))
+
+def _turn(x: Any, a: Any, b: Any) -> Any:
+    """x / (a² + b²) without overflow, and 0 where a and b are."""
+    distance = case(both_zero(a, b), 1, hypot(a, b))
+    return x / distance / distance
 
 def _inside(x: Any, low: Any, high: Any) -> Any:
     below = 0 if low is None else is_positive(low - x)
     above = 0 if high is None else is_positive(x - high)
-    return 1 - below - above
+    return (1 - below) * (1 - above)
 
 
 # ── arithmetic ───────────────────────────────────────────────────────────────────────────────────────
@@ -91,7 +96,7 @@ power      = elementwise("power",      _power,       op.pow,
     lambda a, b, out: case(both_zero(a, b), 0, b * power(a, b - 1)),
     lambda a, b, out: out * log(case(is_zero(a), 1, a)),
     symbol="^", text="{0} ** {1}", latex="{0}^{{{1}}}", operator="pow", shortcuts={2: "square"}, domain=[(0.2, 2), (-2, 2)], kinks=[0.0], doc="a ** b; NaN, never a complex number, for a negative base with a fractional exponent.")
-reciprocal = elementwise("reciprocal", lambda x: 1 / x,     np.reciprocal, lambda x, out: -out * out,      text="1 / {0}", latex=r"\frac{{1}}{{{0}}}", symbol="1/x", domain=[(0.5, 2)])
+reciprocal = elementwise("reciprocal", lambda x: 1 / x,     lambda x: 1 / x, lambda x, out: -out * out,      text="1 / {0}", latex=r"\frac{{1}}{{{0}}}", symbol="1/x", domain=[(0.5, 2)])
 square     = elementwise("square",     lambda x: x * x,     np.square,     lambda x, out: 2 * x,           text="{0} ** 2", latex="{0}^{{2}}", symbol="x²")
 sqrt       = elementwise("sqrt",       math.sqrt,           np.sqrt,       lambda x, out: 0.5 / out,       latex=r"\sqrt{{{0}}}", symbol="√", domain=[(0.2, 3)])
 hypot      = elementwise("hypot",      math.hypot,          np.hypot,      lambda a, b, out: a / case(is_zero(out), 1, out), lambda a, b, out: b / case(is_zero(out), 1, out), analytic=False, domain=[(0.2, 2), (0.2, 2)])
@@ -99,7 +104,7 @@ hypot      = elementwise("hypot",      math.hypot,          np.hypot,      lambd
 # ── exponentials and logarithms ──────────────────────────────────────────────────────────────────────
 exp        = elementwise("exp",        math.exp,    np.exp,       lambda x, out: out,                      latex="e^{{{0}}}")
 exp2       = elementwise("exp2",       math.exp2,   np.exp2,      lambda x, out: LN2 * out,                latex="2^{{{0}}}")
-expm1      = elementwise("expm1",      math.expm1,  np.expm1,     lambda x, out: out + 1,                  latex="e^{{{0}}} - 1")
+expm1      = elementwise("expm1",      math.expm1,  np.expm1,     lambda x, out: exp(x),                   latex="e^{{{0}}} - 1")
 log        = elementwise("log",        math.log,    np.log,       lambda x, out: 1 / x,                    domain=[(0.2, 3)])
 log2       = elementwise("log2",       math.log2,   np.log2,      lambda x, out: 1 / (LN2 * x),            domain=[(0.2, 3)], latex=r"\log_2\left({0}\right)")
 log10      = elementwise("log10",      math.log10,  np.log10,     lambda x, out: 1 / (LN10 * x),           domain=[(0.2, 3)], latex=r"\log_{{10}}\left({0}\right)")
@@ -113,7 +118,7 @@ tan        = elementwise("tan",        math.tan,    np.tan,       lambda x, out:
 arcsin     = elementwise("arcsin",     math.asin,   np.arcsin,    lambda x, out: 1 / sqrt((1 - x) * (1 + x)),          domain=[(-0.9, 0.9)])
 arccos     = elementwise("arccos",     math.acos,   np.arccos,    lambda x, out: -1 / sqrt((1 - x) * (1 + x)),         domain=[(-0.9, 0.9)])
 arctan     = elementwise("arctan",     math.atan,   np.arctan,    lambda x, out: 1 / (1 + x ** 2))
-arctan2    = elementwise("arctan2",    math.atan2,  np.arctan2,   lambda a, b, out: b / case(both_zero(a, b), 1, hypot(a, b)) ** 2, lambda a, b, out: -a / case(both_zero(a, b), 1, hypot(a, b)) ** 2, analytic=False, domain=[(0.2, 2), (0.2, 2)])
+arctan2    = elementwise("arctan2",    math.atan2,  np.arctan2,   lambda a, b, out: _turn(b, a, b), lambda a, b, out: -_turn(a, a, b), analytic=False, domain=[(0.2, 2), (0.2, 2)])
 sinh       = elementwise("sinh",       math.sinh,   np.sinh,      lambda x, out: cosh(x))
 cosh       = elementwise("cosh",       math.cosh,   np.cosh,      lambda x, out: sinh(x))
 tanh       = elementwise("tanh",       math.tanh,   np.tanh,      lambda x, out: 1 - out * out)
@@ -127,9 +132,9 @@ softplus    = elementwise("softplus",    lambda x: builtins.max(x, 0.0) + math.l
 log_sigmoid = elementwise("log_sigmoid", lambda x: builtins.min(x, 0.0) - math.log1p(math.exp(-builtins.abs(x))), lambda x: -_softplus(-x), lambda x, out: sigmoid(-x), latex=r"\log \sigma\left({0}\right)", doc="log(sigmoid(x)), without underflow.")
 relu        = elementwise("relu",        _relu, lambda x: np.maximum(x, 0), lambda x, out: is_positive(x), selects=True, analytic=False, domain=[(0.1, 2)], kinks=[0.0], latex=r"\mathrm{{relu}}\left({0}\right)")
 leaky_relu  = elementwise("leaky_relu",  lambda x, negative_slope=0.01: x if x > 0 else negative_slope * x, lambda x, negative_slope=0.01: np.where(x > 0, x, negative_slope * x),
-    lambda x, out, negative_slope: is_positive(x) + negative_slope * (1 - is_positive(x)), analytic=False, domain=[(0.1, 2)], kinks=[0.0])
+    lambda x, out, negative_slope: is_positive(x) + negative_slope * (1 - is_positive(x)), analytic=False, domain=[(0.1, 2)], kinks=[0.0], cases=[([()], {"negative_slope": 0.3})])
 elu         = elementwise("elu",         lambda x, alpha=1.0: x if x > 0 else alpha * math.expm1(x), _elu,
-    lambda x, out, alpha: is_positive(x) + (1 - is_positive(x)) * alpha * exp(minimum(x, 0)), analytic=False, domain=[(-2, -0.1)], kinks=[0.0], source="Clevert, Unterthiner, Hochreiter 2015, arXiv:1511.07289")
+    lambda x, out, alpha: is_positive(x) + (1 - is_positive(x)) * alpha * exp(minimum(x, 0)), analytic=False, domain=[(-2, -0.1)], kinks=[0.0], cases=[([()], {"alpha": 0.7})], source="Clevert, Unterthiner, Hochreiter 2015, arXiv:1511.07289")
 selu        = elementwise("selu",        lambda x: SELU_SCALE * (x if x > 0 else SELU_ALPHA * math.expm1(x)), _selu,
     lambda x, out: SELU_SCALE * (is_positive(x) + (1 - is_positive(x)) * SELU_ALPHA * exp(minimum(x, 0))), analytic=False, domain=[(-2, -0.1)], kinks=[0.0], source="Klambauer, Unterthiner, Mayr, Hochreiter 2017, arXiv:1706.02515")
 gelu        = elementwise("gelu",        lambda x: 0.5 * x * math.erfc(-x / ROOT2), lambda x: 0.5 * x * special.erfc(-x / ROOT2),
@@ -141,10 +146,10 @@ erf         = elementwise("erf",         math.erf,    special.erf,  lambda x, ou
 erfc        = elementwise("erfc",        math.erfc,   special.erfc, lambda x, out: -2 / math.sqrt(math.pi) * exp(-x * x), analytic=False, source="Cody 1969, Math. Comp. 23")
 
 # ── choices: partials that are 1, 0 or a share ───────────────────────────────────────────────────────
-maximum     = elementwise("maximum",     lambda a, b: a if a > b or a != a else b, np.maximum, lambda a, b, out: wins(a, b), lambda a, b, out: wins(b, a), selects=True, analytic=False, domain=[(-2, 0), (0.1, 2)], symbol="max", latex=r"\max\left({0}, {1}\right)")
-minimum     = elementwise("minimum",     lambda a, b: a if a < b or a != a else b, np.minimum, lambda a, b, out: wins(b, a), lambda a, b, out: wins(a, b), selects=True, analytic=False, domain=[(-2, 0), (0.1, 2)], symbol="min", latex=r"\min\left({0}, {1}\right)")
-clip        = elementwise("clip",        _clip_number, _clip, lambda x, out, min, max: _inside(x, min, max), selects=True, analytic=False, doc="x, but at least min and at most max (numbers, arrays or None).")
-where       = elementwise("where",       lambda condition, a, b: a if condition else b, np.where, 0, lambda condition, a, b, out: condition, lambda condition, a, b, out: 1 - condition, selects=True, text="where({0}, {1}, {2})", latex=r"\mathrm{{where}}\left({0}, {1}, {2}\right)",
+maximum     = elementwise("maximum",     lambda a, b: a if a > b or a != a else b, np.maximum, lambda a, b, out: wins(a, b), lambda a, b, out: wins(b, a), selects=True, analytic=False, symbol="max", latex=r"\max\left({0}, {1}\right)")
+minimum     = elementwise("minimum",     lambda a, b: a if a < b or a != a else b, np.minimum, lambda a, b, out: wins(b, a), lambda a, b, out: wins(a, b), selects=True, analytic=False, symbol="min", latex=r"\min\left({0}, {1}\right)")
+clip        = elementwise("clip",        _clip_number, _clip, lambda x, out, min, max: _inside(x, min, max), selects=True, analytic=False, cases=[([()], {"min": -1, "max": 0.5}), ([()], {"max": 0.5})], doc="x, but at least min and at most max (numbers, arrays or None).")
+where       = elementwise("where",       lambda condition, a, b: a if condition else b, np.where, 0, lambda condition, a, b, out: plain(condition) != 0, lambda condition, a, b, out: is_zero(condition), selects=True, text="where({0}, {1}, {2})", latex=r"\mathrm{{where}}\left({0}, {1}, {2}\right)",
     doc="a where the condition holds, else b. Both are computed, and a branch not taken contributes 0, yet\n0 * inf is NaN further down: where(x > 0, sqrt(x), 0) has gradient NaN at 0. Make the argument safe\nfirst: where(x > 0, sqrt(where(x > 0, x, 1)), 0).")
 abs         = elementwise("abs",         op.abs,      np.abs,       lambda x, out: sign(x), analytic=False, domain=[(0.1, 2)], kinks=[0.0], symbol="|x|", latex=r"\left|{0}\right|", operator="abs")
 
@@ -154,4 +159,4 @@ floor       = elementwise("floor",       math.floor,  np.floor,     0, selects=T
 ceil        = elementwise("ceil",        math.ceil,   np.ceil,      0, selects=True, analytic=False, domain=[(0.1, 0.9)], latex=r"\left\lceil {0} \right\rceil")
 round       = elementwise("round",       builtins.round, np.rint,   0, selects=True, analytic=False, domain=[(0.1, 0.4)], numpy=["round", "rint"], doc="The nearest integer; halves go to the even one.")
 is_positive = elementwise("is_positive", lambda x: x if x != x else x > 0, lambda x: np.heaviside(x, 0), 0, selects=True, analytic=False, domain=[(0.1, 2)], text="({0} > 0)", latex="[{0} > 0]", symbol="> 0", doc="1 where x > 0, else 0: the derivative of relu.")
-wins        = elementwise("wins",        _wins_number, _wins, 0, 0, selects=True, analytic=False, domain=[(-2, 0), (0.1, 2)], text="(({0} > {1}) + ({0} == {1}) / 2)", latex="[{0} > {1}]", symbol=">", doc="1 where a > b, 1/2 where they are equal, else 0: the derivative of maximum.")
+wins        = elementwise("wins",        _wins_number, _wins, 0, 0, selects=True, analytic=False, text="(({0} > {1}) + ({0} == {1}) / 2)", latex="[{0} > {1}]", symbol=">", doc="1 where a > b, 1/2 where they are equal, else 0: the derivative of maximum.")

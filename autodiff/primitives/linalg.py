@@ -9,6 +9,7 @@ leading axes are allowed wherever NumPy allows them.
 from __future__ import annotations
 
 import builtins
+import math
 import string
 from typing import Any, NamedTuple
 
@@ -104,7 +105,8 @@ def _matmul_right(g: Any, a: Any, b: Any, out: Any) -> Any:
     if b.ndim == 1:
         return reshape(a.mT @ expand_dims(g, -1), (*a.shape[:-2], a.shape[-1]))
     if a.ndim > 2 and b.ndim == 2:  # one product over the whole stack, instead of a sum of products
-        return reshape(a, (-1, a.shape[-1])).mT @ reshape(g, (-1, g.shape[-1]))
+        rows = math.prod(a.shape[:-1])
+        return reshape(a, (rows, a.shape[-1])).mT @ reshape(g, (rows, g.shape[-1]))
     return a.mT @ g
 
 
@@ -146,11 +148,13 @@ def _det_rule(g: Any, a: Any, out: Any) -> Any:
         regular = builtins.bool(np.all(np.linalg.cond(plain(a)) < 1e12))
     return g * expand_dims(expand_dims(out, -1), -1) * inv(a).mT if regular else g * _cofactors(a)
 
-def _solve(a: Any, b: Any) -> Any:
-    return np.linalg.solve(a, b)
+def _solve_right(g: Any, a: Any, b: Any, out: Any) -> Any:
+    if b.ndim == 1:  # one vector, perhaps beside a stack of matrices
+        return solve(a.mT, expand_dims(g, -1))[..., 0]
+    return solve(a.mT, g)
 
 def _solve_left(g: Any, a: Any, b: Any, out: Any) -> Any:
-    back = solve(a.mT, g)
+    back = _solve_right(g, a, b, out)
     return -(expand_dims(back, -1) * expand_dims(out, -2)) if b.ndim == 1 else -(back @ out.mT)
 
 def _cholesky(a: Any) -> Any:
@@ -165,7 +169,7 @@ def _cholesky_rule(g: Any, a: Any, out: Any) -> Any:
 
 # ── the rows ─────────────────────────────────────────────────────────────────────────────────────────
 matmul    = structural("matmul", np.matmul, _matmul_left, _matmul_right, symbol="@", text="{0} @ {1}", latex=r"{0} \, {1}", operator="matmul",
-    cases=[([(3,), (3,)], {}), ([(2, 3), (3,)], {}), ([(3,), (3, 2)], {}), ([(2, 3), (3, 4)], {}), ([(5, 2, 3), (3, 4)], {}), ([(2, 3), (5, 3, 4)], {}), ([(4, 1, 2, 3), (5, 3, 2)], {}), ([(3,), (2, 3, 2)], {}), ([(2, 2, 3), (3,)], {}), ([(0, 3), (3, 2)], {})])
+    cases=[([(3,), (3,)], {}), ([(2, 3), (3,)], {}), ([(3,), (3, 2)], {}), ([(2, 3), (3, 4)], {}), ([(5, 2, 3), (3, 4)], {}), ([(2, 3), (5, 3, 4)], {}), ([(4, 1, 2, 3), (5, 3, 2)], {}), ([(3,), (2, 3, 2)], {}), ([(2, 2, 3), (3,)], {}), ([(0, 3), (3, 2)], {}), ([(4, 2, 0), (0, 3)], {})])
 dot       = contraction("dot",       lambda a, b: np.dot(a, b),                 _dot,       symbol="·", cases=[([(3,), (3,)], {}), ([(2, 3), (3, 2)], {}), ([(2, 3), (4, 3, 2)], {}), ([(), (2, 3)], {})])
 inner     = contraction("inner",     lambda a, b: np.inner(a, b),               _inner,     symbol="·", cases=[([(3,), (3,)], {}), ([(2, 3), (4, 3)], {}), ([(), (3,)], {})])
 outer     = structural("outer",      lambda a, b: np.outer(a, b),  lambda g, a, b, out: reshape(g @ reshape(b, (-1,)), a.shape), lambda g, a, b, out: reshape(reshape(a, (-1,)) @ g, b.shape), symbol="⊗", cases=[([(3,), (2,)], {}), ([(2, 2), (3,)], {})])
@@ -177,5 +181,5 @@ _einsum   = primitive("einsum", None, lambda *operands, equation: np.einsum(equa
 inv       = structural("inv",      np.linalg.inv,      lambda g, a, out: -(out.mT @ g @ out.mT), cases=[([(3, 3)], {}), ([(2, 2, 2)], {})], latex="{0}^{{-1}}", symbol="⁻¹", numpy=["linalg.inv"])
 det       = structural("det",      np.linalg.det,      _det_rule, cases=[([(3, 3)], {}), ([(2, 2, 2)], {}), ([(1, 1)], {})], symbol="det", numpy=["linalg.det"], doc="The determinant; its gradient, the cofactors, is right for singular matrices too.")
 logabsdet = structural("logabsdet", lambda a: np.log(np.abs(np.linalg.det(a))) if np.iscomplexobj(a) else np.linalg.slogdet(a)[1], lambda g, a, out: expand_dims(expand_dims(g, -1), -1) * inv(a).mT, analytic=False, cases=[([(3, 3)], {}), ([(2, 2, 2)], {})], doc="log |det a|: the second result of slogdet.")
-solve     = structural("solve",    _solve,             _solve_left, lambda g, a, b, out: solve(a.mT, g), numpy=["linalg.solve"], cases=[([(3, 3), (3,)], {}), ([(3, 3), (3, 2)], {}), ([(2, 3, 3), (2, 3, 1)], {})])
+solve     = structural("solve",    np.linalg.solve,    _solve_left, _solve_right, numpy=["linalg.solve"], cases=[([(3, 3), (3,)], {}), ([(3, 3), (3, 2)], {}), ([(2, 3, 3), (2, 3, 1)], {}), ([(2, 3, 3), (3,)], {}), ([(3, 3), (2, 3, 2)], {})])
 cholesky  = structural("cholesky", _cholesky,          _cholesky_rule, analytic=False, numpy=["linalg.cholesky"], cases=[([(3, 3)], {}), ([(2, 2, 2)], {})], doc="L with L Lᵀ = a, for a symmetric positive definite a; only the symmetric part of ``a`` counts.", source="Murray 2016, arXiv:1602.07527")

@@ -15,7 +15,7 @@ import numpy as np
 
 from autodiff.graph import Node
 from autodiff.primitives.elementwise import abs, exp, sign
-from autodiff.primitives.row import Primitive, case, gate, is_zero, plain, primitive
+from autodiff.primitives.row import Primitive, gate, is_zero, plain, primitive
 from autodiff.primitives.shapes import axes_of, broadcast_to, concatenate, flip, moveaxis, ravel, reshape, stack
 
 
@@ -57,7 +57,7 @@ def centered(x: Any, axis: Any) -> Any:
 def shares(x: Any, out: Any, axis: Any) -> Any:
     """1/k at each of the k entries that equal the extreme, as plain numbers; NaN where the extreme is NaN."""
     ties = plain(x) == plain(out).reshape(kept(x, axis))
-    return ties / ties.sum(axis=axes_of(x, axis), keepdims=True)
+    return (ties / ties.sum(axis=axes_of(x, axis), keepdims=True)).astype(x.dtype)
 
 
 # ── forward functions ────────────────────────────────────────────────────────────────────────────────
@@ -67,7 +67,7 @@ def _mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 def _var(x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
     x = np.asarray(x)
-    return np.sum(centered(x, axis) ** 2, axis=axis, keepdims=keepdims) / np.float64(builtins.max(count(x, axis) - ddof, 0)).astype(x.real.dtype if x.dtype.kind in "fc" else float)
+    return np.sum(centered(x, axis) ** 2, axis=axis, keepdims=keepdims) / builtins.max(count(x, axis) - ddof, 0)
 
 def _std(x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
     return np.sqrt(_var(x, axis, keepdims, ddof))
@@ -88,13 +88,18 @@ def _finite_max(x: Any, axis: Any) -> Any:
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     return np.where(np.isfinite(top), top, 0).astype(x.dtype)
 
-def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def _floating(x: Any) -> Any:
     x = np.asarray(x)
+    return x if x.dtype.kind in "fc" else x.astype(float)
+
+def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    x = _floating(x)
     top = _finite_max(x, axis)
     out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
     return out.reshape(np.sum(x, axis=axis, keepdims=keepdims).shape)
 
 def _softmax(x: Any, axis: int = -1) -> Any:
+    x = _floating(x)
     e = np.exp(x - _finite_max(x, axis))
     return e / e.sum(axis=axis, keepdims=True)
 
@@ -107,7 +112,7 @@ def _norm_rule(g: Any, x: Any, out: Any, ord: Any, axis: Any, keepdims: bool) ->
     if ord == 1:
         return spread(g, x, axis) * sign(x)
     if ord == 2:
-        return spread(g, x, axis) * (x / spread(case(is_zero(out), 1, out) if plain(out).any() else plain(out) + 1, x, axis))
+        return spread(g, x, axis) * (x / spread(out + is_zero(out), x, axis))
     return gate(spread(g, x, axis) * sign(x), shares(abs(x), out, axis))
 
 def _prod_rule(g: Any, x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
@@ -143,6 +148,8 @@ def _cumsum_rule(g: Any, x: Any, out: Any, axis: Any) -> Any:
     return reshape(flip(cumsum(flip(g, at), at), at), x.shape)
 
 
+_SPREADS = [([s], {"axis": a, "keepdims": k, "ddof": d}) for s, a, k, d in [((4,), None, False, 0), ((4,), 0, True, 1), ((2, 3), None, True, 2), ((2, 3), -1, False, 1), ((2, 3), (0, 1), False, 0)]]
+
 # ── the rows ─────────────────────────────────────────────────────────────────────────────────────────
 sum       = reduction("sum",       lambda x, axis=None, keepdims=False: np.add.reduce(x, axis=axis, keepdims=keepdims),
     lambda g, x, out, axis, keepdims: fill(spread(g, x, axis), x), symbol="Σ", latex=r"\sum {0}")
@@ -153,8 +160,8 @@ max       = reduction("max",       lambda x, axis=None, keepdims=False: np.max(x
     lambda g, x, out, axis, keepdims: gate(spread(g, x, axis), shares(x, out, axis)), analytic=False, shapes=[(4,), (2, 3), ()], doc="The largest entry; ties share the gradient evenly.")
 min       = reduction("min",       lambda x, axis=None, keepdims=False: np.min(x, axis=axis, keepdims=keepdims),
     lambda g, x, out, axis, keepdims: gate(spread(g, x, axis), shares(x, out, axis)), analytic=False, shapes=[(4,), (2, 3), ()], doc="The smallest entry; ties share the gradient evenly.")
-var       = reduction("var",       _var, lambda g, x, out, axis, keepdims, ddof: 2 / builtins.max(count(x, axis) - ddof, 1) * spread(g, x, axis) * centered(x, axis), shapes=[(4,), (2, 3)])
-std       = reduction("std",       _std, lambda g, x, out, axis, keepdims, ddof: spread(g, x, axis) * centered(x, axis) / (builtins.max(count(x, axis) - ddof, 1) * spread(case(is_zero(out), 1, out) + 0 * out, x, axis)), shapes=[(4,), (2, 3)])
+var       = reduction("var",       _var, lambda g, x, out, axis, keepdims, ddof: spread(g, x, axis) * centered(x, axis) * 2 / builtins.max(count(x, axis) - ddof, 0), cases=_SPREADS)
+std       = reduction("std",       _std, lambda g, x, out, axis, keepdims, ddof: spread(g, x, axis) * centered(x, axis) / spread(out + is_zero(out), x, axis) / builtins.max(count(x, axis) - ddof, 0), cases=_SPREADS)
 norm      = reduction("norm",      _norm, _norm_rule, analytic=False, numpy=(), doc="The vector norm over ``axis`` (over all entries for None), of order 1, 2 or inf; its gradient at 0 is 0.",
     cases=[([s], {"ord": o, "axis": a, "keepdims": k}) for s in [(4,), (2, 3), (2, 0)] for o in (1, 2, np.inf) for a, k in [(None, False), (-1, True)]])
 logsumexp = reduction("logsumexp", _logsumexp, lambda g, x, out, axis, keepdims: spread(g, x, axis) * exp(x - spread(out, x, axis)), shapes=[(4,), (2, 3), ()], doc="log(sum(exp(x))), without overflow.")

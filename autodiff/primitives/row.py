@@ -44,7 +44,8 @@ class Primitive:
         symbol, text, latex: what a drawing, a line of Python and a formula show.
         domain: one ``(low, high)`` per input, an interval free of kinks in which tests may sample.
         kinks: inputs where the derivative jumps, for tests to look at our conventions.
-        cases: for a structural operation, ``(shapes, params)`` on which tests run it.
+        cases: ``(shapes, params)`` on which tests run a structural operation; for an elementwise one the
+            parameters that they try beside the defaults.
         operator: the Python operator it implements (``"add"`` for ``+``).
         shortcuts: rows that the operator stands for at certain right operands: ``x ** 2`` is a square.
         numpy: the names under which NumPy has the same function (``"linalg.inv"``); by default ``name``.
@@ -79,7 +80,7 @@ class Primitive:
         self.number = number
         self.array = array
         self.quiet = np.errstate(all="ignore")(array)  # without NumPy's warnings: inf and NaN are answers here
-        self.partials = tuple(partials) if partials is not None else None
+        self.partials = tuple(p if callable(p) or type(p) is int else _constant(p) for p in partials) if partials is not None else None
         self.rules = rules
         self.variadic = variadic
         self.selects = selects
@@ -222,8 +223,8 @@ def _plain_parameter(op: Primitive, name: str, value: Any) -> Any:
                 f" fixed parameter, so its gradient would be lost; pass {name}.data if it is a constant"
             )
         value = value.data
-    if isinstance(value, np.ndarray):
-        return value.copy()
+    if isinstance(value, np.ndarray) or (name == "index" and isinstance(value, list)):
+        return np.array(value)  # as an index, [0, 1] picks two entries and (0, 1) one
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -233,7 +234,7 @@ def _holds_node(items: Any) -> bool:
 
 
 def _constant(number: Any) -> Callable[..., Any]:
-    return lambda *_: number
+    return lambda *_, **params: number
 
 
 def _row(name: str) -> Primitive:

@@ -59,10 +59,12 @@ def _put(x: Any, values: Any, index: Any) -> Any:
 def _scatter_add(x: Any, values: Any, index: Any) -> Any:
     return x + _scatter(np.broadcast_to(values, np.asarray(x)[index].shape), index, np.shape(x))
 
-def _along(indices: Any, axis: int) -> tuple[Any, ...]:
-    grid = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
+def _along_rule(g: Any, x: Any, out: Any, indices: Any, axis: Any) -> Any:
+    if axis is None:
+        return _take_rule(g, x, out, indices, None)
+    grid = list(np.ogrid[tuple(slice(n) for n in x.shape)])
     grid[axis] = indices
-    return tuple(grid)
+    return scatter(g, tuple(grid), x.shape)
 
 def _take_rule(g: Any, x: Any, out: Any, indices: Any, axis: Any) -> Any:
     if axis is None:
@@ -121,7 +123,7 @@ squeeze      = structural("squeeze",      lambda x, axis=None: np.squeeze(x, axi
 expand_dims  = structural("expand_dims",  lambda x, axis: np.expand_dims(x, axis),                          lambda g, x, out, axis: reshape(g, x.shape),                                   cases=[([(2, 3)], {"axis": 1}), ([()], {"axis": (0, 1)})])
 broadcast_to = structural("broadcast_to", lambda x, shape: np.broadcast_to(x, shape),                       lambda g, x, out, shape: g,  # the engine sums on the edge
     cases=[([(3,)], {"shape": (2, 3)}), ([(2, 1)], {"shape": (2, 3)}), ([()], {"shape": (2,)})])
-astype       = structural("astype",       lambda x, dtype: np.asarray(x).astype(dtype),                     lambda g, x, out, dtype: g,  # the engine casts on the edge
+astype       = structural("astype",       lambda x, dtype: np.asarray(x).astype(dtype),                     lambda g, x, out, dtype: g if out.dtype.kind in "fc" else g * 0,  # the engine casts on the edge; integers are flat
     cases=[([(3,)], {"dtype": "float64"})])
 flip         = structural("flip",         lambda x, axis=None: np.flip(x, axis),                            lambda g, x, out, axis: flip(g, axis),                                         cases=[([(2, 3)], {}), ([(2, 3)], {"axis": 1})])
 roll         = structural("roll",         lambda x, shift, axis=None: np.roll(x, shift, axis),              lambda g, x, out, shift, axis: roll(g, tuple(-s for s in shift) if isinstance(shift, tuple) else -shift, axis), cases=[([(2, 3)], {"shift": 1}), ([(2, 3)], {"shift": (1, 2), "axis": (0, 1)})])
@@ -141,7 +143,7 @@ scatter      = structural("scatter",      lambda values, index, shape: _scatter(
 put          = structural("put",          lambda x, values, index: _put(x, values, index),                  lambda g, x, values, out, index: put(g, 0.0, index), lambda g, x, values, out, index: getitem(g, index), numpy=(), doc="A copy of x with x[index] = values.", cases=[([(4,), (2,)], {"index": np.array([3, 1])}), ([(2, 3), ()], {"index": (slice(None), 1)})])
 scatter_add  = structural("scatter_add",  lambda x, values, index: _scatter_add(x, values, index),          lambda g, x, values, out, index: g, lambda g, x, values, out, index: getitem(g, index), doc="A copy of x with the values added at the index (twice where it occurs twice).", cases=[([(4,), (3,)], {"index": np.array([3, 1, 1])}), ([(2, 3), ()], {"index": (slice(None), 1)})])
 take         = structural("take",         lambda x, indices, axis=None: np.take(x, np.asarray(indices), axis), _take_rule,                                                                 cases=[([(2, 3)], {"indices": np.array([0, 5, 5])}), ([(2, 3)], {"indices": np.array([[0, 2], [2, 2]]), "axis": 1})])
-take_along_axis = structural("take_along_axis", lambda x, indices, axis=-1: np.take_along_axis(x, indices, axis), lambda g, x, out, indices, axis: scatter(g, _along(indices, axis), x.shape), cases=[([(2, 3)], {"indices": np.array([[2, 0], [1, 1]]), "axis": 1})])
+take_along_axis = structural("take_along_axis", lambda x, indices, axis=-1: np.take_along_axis(x, indices, axis), _along_rule, cases=[([(2, 3)], {"indices": np.array([[2, 0], [1, 1]]), "axis": 1}), ([(2, 3)], {"indices": np.array([[1, 1]])}), ([(2, 3)], {"indices": np.array([5, 0, 5]), "axis": None})])
 
 concatenate  = primitive("concatenate", None, lambda *inputs, axis=0: np.concatenate(inputs, axis), rules=_concatenate_rule, variadic=True, numpy=["concatenate", "concat"], cases=[([(2,), (3,)], {}), ([(2, 1), (2, 3)], {"axis": -1}), ([(2, 1), (3,)], {"axis": None})])
 stack        = primitive("stack",       None, lambda *inputs, axis=0: np.stack(inputs, axis), rules=lambda k, g, inputs, out, axis: g[(slice(None),) * (axis % out.ndim) + (k,)], variadic=True, cases=[([(2,), (2,)], {}), ([(2, 3), (2, 3), (2, 3)], {"axis": -1}), ([(), ()], {})])
