@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.backprop import edges
+from autodiff.chain import edges
 from autodiff.context import current, observe
 from autodiff.errors import AnomalyError
 from autodiff.graph import Node

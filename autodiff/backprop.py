@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
+from autodiff.chain import edges
 from autodiff.context import current
-from autodiff.errors import ExactError, GraphError, leaf_changed, no_gradient, seed_needed, wrong_shape
+from autodiff.errors import leaf_changed, no_gradient, seed_needed, wrong_shape
 from autodiff.graph import Node
-from autodiff.primitives.reductions import sum as total_of
-from autodiff.primitives.row import Primitive, gate
-from autodiff.primitives.shapes import astype, broadcast_to
 
 _clock = attrgetter("clock")
 
@@ -103,81 +100,6 @@ def sweep(order: Sequence[Node], adjoints: dict[Node, Any], create_graph: bool =
             if contribution is not None:
                 adjoints[x] = adjoints[x] + contribution if x in adjoints else contribution
         yield node
-
-
-def edges(node: Node, upstream: Any, create_graph: bool = False) -> list[tuple[Node, Any]]:
-    """Each input with what flows back to it over this edge, or with None where it carries no gradient."""
-    op: Any = node.op
-    inputs, params = node.inputs, node.params
-    values, out = (inputs, node) if create_graph else ([x._data for x in inputs], node._data)
-    flows = []
-    for k, x in enumerate(inputs):
-        contribution = None
-        if x.requires_grad:
-            if op.partials is not None:
-                contribution = times(upstream, local_derivative(op, k, values, out, params), op.selects)
-            elif op.variadic:
-                contribution = op.rules(k, upstream, values, out, **params or {})
-            else:
-                rule = op.rules[k]
-                contribution = rule(upstream, *values, out, **params) if params else rule(upstream, *values, out)
-            data = x._data
-            if type(data) is np.ndarray and not (
-                type(contribution) is np.ndarray
-                and contribution.shape == data.shape
-                and contribution.dtype is data.dtype
-            ):
-                contribution = _fit(contribution, x)
-        flows.append((x, contribution))
-    return flows
-
-
-def local_derivative(op: Primitive, k: int, values: Sequence[Any], out: Any, params: dict[str, Any] | None) -> Any:
-    """d out / d input k of an elementwise operation, with inf and NaN where Python's floats would raise."""
-    partial = op.partials[k]  # type: ignore[index]
-    if type(partial) is int:
-        return partial
-    try:
-        return partial(*values, out, **params) if params else partial(*values, out)
-    except ArithmeticError as error:
-        if isinstance(out, Fraction):
-            raise ExactError(f"d {op.name} at ({', '.join(map(str, values))}) is no fraction: {error}") from error
-        return float(partial(*map(np.float64, values), np.float64(out), **params or {}))
-
-
-def times(upstream: Any, local: Any, selects: bool) -> Any:
-    """The chain rule on one edge."""
-    if type(local) is int and local == 1:
-        return upstream
-    return gate(upstream, local) if selects else upstream * local
-
-
-def _fit(contribution: Any, x: Node) -> Any:
-    """A contribution in the shape and dtype of its input: what was broadcast is summed here, and only here."""
-    data = x._data
-    if not hasattr(contribution, "shape"):
-        contribution = np.asarray(contribution, data.dtype)
-    if contribution.shape != data.shape:
-        contribution = unbroadcast(contribution, data.shape)
-    if contribution.dtype != data.dtype:
-        if contribution.dtype.kind == "c":
-            raise GraphError(f"{x.name()} is real and its gradient is complex; make it a complex leaf")
-        contribution = astype(contribution, data.dtype)
-    return contribution
-
-
-def unbroadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
-    """Sum ``gradient`` over the axes along which an array of ``shape`` was repeated."""
-    extra = gradient.ndim - len(shape)
-    if extra == 1 and gradient.shape[1:] == shape and type(gradient) is np.ndarray:
-        return np.add.reduce(gradient)  # a bias, by far the most frequent case
-    total = total_of if isinstance(gradient, Node) else np.add.reduce
-    if extra > 0:
-        gradient = total(gradient, axis=tuple(range(extra)))
-    repeated = tuple([i for i, n in enumerate(gradient.shape) if n != 1 and shape[i] == 1]) if extra >= 0 else ()
-    if repeated:
-        gradient = total(gradient, axis=repeated, keepdims=True)
-    return gradient if gradient.shape == shape else broadcast_to(gradient, shape)
 
 
 def backward(output: Node, seed: Any = None) -> None:

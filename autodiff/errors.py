@@ -42,6 +42,18 @@ def _ragged(data: Any) -> bool:
     return False
 
 
+def holds_one_number(data: Any) -> TypeError:
+    """Something else than a number was made a Value."""
+    return TypeError(
+        f"Value holds one number, such as Value(2.0), and was given {describe(data)}; for an array use Tensor"
+    )
+
+
+def holds_no_array(data: Any, dtype: Any) -> TypeError:
+    """Something else than numbers was made a Tensor."""
+    return TypeError(f"Tensor holds numbers, such as Tensor([1.0, 2.0]), and was given {str(data)[:60]!r} ({dtype})")
+
+
 def mixed(x: Any, y: Any) -> TypeError:
     """A Value met a Tensor or an array."""
     return TypeError(

@@ -43,8 +43,7 @@ def number_latex(x: Any) -> str:
     if np.ndim(x):
         return rf"\mathrm{{array}}{tuple(np.shape(x))}".replace(",)", ")")
     text = number_text(x).replace("inf", r"\infty").replace("nan", r"\mathrm{NaN}")
-    mantissa, exponent, power = text.partition("e")
-    return rf"{mantissa} \cdot 10^{{{int(power)}}}" if exponent else text
+    return re.sub(r"e([+-]\d+)", lambda power: rf" \cdot 10^{{{int(power[1])}}}", text)
 
 
 def level_of(text: str) -> int:
@@ -86,7 +85,8 @@ class Style:
         written = []
         for k, (text, own) in enumerate(operands):
             needs_more = k > 0 if level != POWER else k == 0
-            required = 0 if _is_enclosed(template, k) else level + needs_more
+            compares = level == ATOM and op.text is not None
+            required = 0 if _is_enclosed(template, k) else SUM if compares else min(level + needs_more, ATOM)
             written.append(self.brackets.format(text) if own < required else text)
         shown = {
             k: v for k, v in (params or {}).items() if v is not op.defaults.get(k) and not (op.text and k == "index")

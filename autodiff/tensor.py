@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.errors import describe, in_place, mixed, wrong_shape
+from autodiff.casting import as_array
+from autodiff.errors import in_place, mixed, wrong_shape
 from autodiff.graph import Node, new, record
 from autodiff.operators import Operators, bind, general_method
 from autodiff.primitives import TABLE
@@ -45,7 +46,7 @@ class Tensor(Operators):
     def __init__(
         self, data: Any, *, requires_grad: bool | None = None, label: str | None = None, dtype: Any = None
     ) -> None:
-        array = self.cast(data, dtype)
+        array = as_array(data, dtype)
         floating = array.dtype.kind in "fc"
         if requires_grad and not floating:
             raise TypeError(
@@ -53,28 +54,10 @@ class Tensor(Operators):
             )
         self._set_leaf(array, floating if requires_grad is None else requires_grad, label)
 
-    @classmethod
-    def cast(cls, data: Any, dtype: Any = None) -> Any:
-        """``data`` as a read-only array that nobody else can change."""
-        if type(data) is not np.ndarray:
-            if isinstance(data, Node):
-                raise TypeError(
-                    f"Tensor was given {describe(data)}, a node already; .data is its array, .detach() a constant of it"
-                )
-            if hasattr(data, "mask"):
-                raise TypeError("Tensor would lose the mask of a masked array; fill it first, with .filled(0)")
-        array = np.array(data, dtype=dtype)
-        if array.dtype.kind not in "fciub":
-            raise TypeError(
-                f"Tensor holds numbers, such as Tensor([1.0, 2.0]), and was given {str(data)[:60]!r} ({array.dtype})"
-            )
-        array.setflags(write=False)
-        return array
-
     def cast_like(self, data: Any) -> Any:
         if np.shape(data) != self._data.shape:
             raise wrong_shape(self, data, "new data")
-        return self.cast(data, self._data.dtype)
+        return as_array(data, self._data.dtype)
 
     def one(self) -> Any:
         return np.ones(self._data.shape, self._data.dtype)
@@ -103,7 +86,7 @@ class Tensor(Operators):
             if dtype.kind != "f" or type(other) is complex:
                 dtype = np.result_type(dtype, other)
         node = new(Tensor)
-        node._set_leaf(cls.cast(other, dtype), False, None)
+        node._set_leaf(as_array(other, dtype), False, None)
         return node
 
     @classmethod

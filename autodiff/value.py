@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.casting import as_number
 from autodiff.context import current
-from autodiff.errors import ExactError, describe, inexact, mixed, wrong_shape
+from autodiff.errors import ExactError, inexact, mixed, wrong_shape
 from autodiff.graph import Node, new, record, tick
 from autodiff.operators import Operators, bind, general_method
 from autodiff.primitives import TABLE
@@ -42,30 +43,12 @@ class Value(Operators):
     __slots__ = ()
 
     def __init__(self, data: Any, *, requires_grad: bool = True, label: str | None = None) -> None:
-        self._set_leaf(data if type(data) is float else self.cast(data), requires_grad, label)
-
-    @classmethod
-    def cast(cls, data: Any) -> Any:
-        """``data`` as a float, a Fraction or a complex number."""
-        if isinstance(data, np.ndarray) and data.ndim == 0:
-            data = data[()]
-        if isinstance(data, Fraction | np.complexfloating | complex):
-            return data if isinstance(data, Fraction) else complex(data)
-        if isinstance(data, numbers.Real | np.bool_):
-            try:
-                return float(data)
-            except OverflowError:
-                raise OverflowError(
-                    f"{str(data)[:20]}... is too large for a float; Fraction(...) keeps it exact"
-                ) from None
-        raise TypeError(
-            f"Value holds one number, such as Value(2.0), and was given {describe(data)}; for an array use Tensor"
-        )
+        self._set_leaf(data if type(data) is float else as_number(data), requires_grad, label)
 
     def cast_like(self, data: Any) -> Any:
         if np.ndim(data):
             raise wrong_shape(self, data, "new data")
-        data = self.cast(data)
+        data = as_number(data)
         if type(self._data) is Fraction and isinstance(data, float) and data.is_integer():
             return Fraction(int(data))
         return complex(data) if type(self._data) is complex else data
@@ -99,14 +82,16 @@ class Value(Operators):
             raise TypeError(f"{op.name} works on arrays, and a Value holds one number; use Tensor")
         beside = next(x for x in args if isinstance(x, Value))
         inputs = tuple([x if type(x) is Value else cls.lift(x, beside) for x in args])
-        given = tuple([x._data for x in inputs])
-        try:
-            data = op.number(*given, **params)
-        except _RAISED:
-            data = op.on_numbers(given, params)
-        if type(data) is not float or {type(n) for n in given} != {float}:
-            data = _settled(op, given, data)
+        data = _computed(op, tuple([x._data for x in inputs]), params)
         return record(Value, op, inputs, data, params or None, any([x.requires_grad for x in inputs]))
+
+
+def _computed(op: Primitive, given: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    try:
+        data = op.number(*given, **params)  # type: ignore[misc]
+    except _RAISED:
+        data = op.on_numbers(given, params)
+    return data if type(data) is float and set(map(type, given)) == {float} else _settled(op, given, data)
 
 
 def _settled(op: Primitive, given: tuple[Any, ...], data: Any) -> Any:
@@ -130,13 +115,7 @@ def _method(op: Primitive) -> Callable[..., Value]:
     compute: Any = op.number
 
     def unary(self: Value) -> Value:
-        a = self._data
-        try:
-            data = compute(a)
-        except _RAISED:
-            data = op.on_numbers((a,), {})
-        if type(data) is not float or type(a) is not float:
-            data = _settled(op, (a,), data)
+        data = _computed(op, (self._data,), {})
         return record(Value, op, (self,), data, None, self.requires_grad)  # type: ignore[no-any-return]
 
     def binary(self: Value, other: Any) -> Value:
