@@ -44,7 +44,10 @@ def gradients(output: Node, inputs: Sequence[Node], seed: Any = None, create_gra
     if create_graph:
         start = seed if isinstance(seed, Node) else type(output)(start, requires_grad=False)  # type: ignore[call-arg]
     adjoints = {output: start}
-    order = newest_first(output, min((x.clock for x in inputs), default=0))
+    # Nothing older than the oldest input can lead to it. (A leaf may be younger than what was computed from it,
+    # if its data were assigned, and then the whole graph is searched for the consumer, which raises.)
+    since = 0 if any(x.op is None for x in inputs) else min((x.clock for x in inputs), default=0)
+    order = newest_first(output, since)
     with np.errstate(all="ignore"), enable_grad() if create_graph else nullcontext():
         drain(_towards(inputs, order), adjoints, output, create_graph)
     taken: set[int] = set()

@@ -6,20 +6,25 @@ from collections.abc import Callable
 from typing import Any
 
 
-def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
+def flatten(tree: Any, inside: tuple[Any, ...] = ()) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     """The leaves of a tree, and the function that builds the same tree from other leaves.
 
     >>> leaves, build = flatten({"w": [1.0, 2.0], "b": 3.0})
     >>> leaves, build([10.0, 20.0, 30.0])
     ([1.0, 2.0, 3.0], {'w': [10.0, 20.0], 'b': 30.0})
+
+    Raises:
+        ValueError: a container contains itself.
     """
+    if any(tree is outer for outer in inside):
+        raise ValueError(f"a {type(tree).__name__} contains itself, so it has no end of leaves")
     if isinstance(tree, dict):
         keys, children = list(tree), list(tree.values())
     elif isinstance(tree, list | tuple):
         keys, children = None, list(tree)
     else:
         return [tree], lambda leaves: leaves[0]
-    parts = [flatten(child) for child in children]
+    parts = [flatten(child, (*inside, tree)) for child in children]
     sizes = [len(leaves) for leaves, _ in parts]
 
     def build(leaves: list[Any]) -> Any:

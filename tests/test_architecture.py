@@ -99,7 +99,9 @@ def test_imports_follow_the_architecture(module):
 
 def test_every_module_of_the_engine_has_its_layer():
     listed = set().union(*LAYERS)
-    unlisted = [m for m in ALL if m.startswith("autodiff") and m not in listed and not m.startswith("autodiff.primitives.")]
+    unlisted = [
+        m for m in ALL if m.startswith("autodiff") and m not in listed and not m.startswith("autodiff.primitives.")
+    ]
     assert unlisted == []
     assert listed <= set(ALL)
 

@@ -228,9 +228,11 @@ def _plain_parameter(op: Primitive, name: str, value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _holds_node(items: Any) -> bool:
-    """Whether a (nested) list holds a node; lists of numbers stay with NumPy."""
-    return any(isinstance(x, Node) or (isinstance(x, list | tuple) and _holds_node(x)) for x in items)
+def _holds_node(items: Any, levels: int = 64) -> bool:
+    """Whether a (nested) list holds a node; lists of numbers stay with NumPy, which has 64 axes at most."""
+    if not levels:
+        raise ValueError("a list is nested more than 64 levels deep, or contains itself")
+    return any(isinstance(x, Node) or (isinstance(x, list | tuple) and _holds_node(x, levels - 1)) for x in items)
 
 
 def _constant(number: Any) -> Callable[..., Any]:

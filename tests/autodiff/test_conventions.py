@@ -125,7 +125,9 @@ def test_negative_base():
     assert (value, base) == (-8.0, 12.0)
     assert math.isnan(exponent)
     asked = []
-    op = ad.primitive("noted_power", lambda a, b: a**b, partials=[lambda a, b, out: b, lambda a, b, out: asked.append(b)])
+    op = ad.primitive(
+        "noted_power", lambda a, b: a**b, partials=[lambda a, b, out: b, lambda a, b, out: asked.append(b)]
+    )
     try:
         op(Value(-2.0), 3.0).backward()
         assert asked == []
@@ -221,7 +223,15 @@ def test_empty_arrays():
 
 
 def test_no_overflow_error():
-    for name, value in (("exp", inf), ("cosh", inf), ("sinh", inf), ("tanh", 1.0), ("exp2", inf), ("expm1", inf), ("square", inf)):
+    for name, value in (
+        ("exp", inf),
+        ("cosh", inf),
+        ("sinh", inf),
+        ("tanh", 1.0),
+        ("exp2", inf),
+        ("expm1", inf),
+        ("square", inf),
+    ):
         assert slopes(getattr(ad, name), 1e300)[0] == value
     assert slopes(lambda x: x**4, 1e300)[0] == inf
     assert math.isnan(slopes(ad.sin, inf)[0])
@@ -280,7 +290,19 @@ def test_integer_tensors():
 
 def test_float32_stays():
     t = Tensor(np.ones(3, np.float32))
-    for out in (t * 2, 2 * t, t + 1.5, t / 3, t**2, t**3.5, ad.sigmoid(t), t.mean(), t.std(), ad.softmax(t), ad.gelu(t)):
+    for out in (
+        t * 2,
+        2 * t,
+        t + 1.5,
+        t / 3,
+        t**2,
+        t**3.5,
+        ad.sigmoid(t),
+        t.mean(),
+        t.std(),
+        ad.softmax(t),
+        ad.gelu(t),
+    ):
         assert out.dtype == np.float32
     other = Tensor(np.ones(3))
     out = (t * other + np.float64(2) * t).sum()
@@ -510,7 +532,9 @@ def test_no_grad_is_local():
     assert seen == [True, False]
 
 
-@pytest.mark.parametrize("make", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["copy", "deepcopy", "pickle"])
+@pytest.mark.parametrize(
+    "make", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["copy", "deepcopy", "pickle"]
+)
 def test_copies(make):
     for leaf in (Value(2.0, label="w"), Value(Fraction(1, 3)), Tensor([1.0, 2.0], label="t"), Tensor([1, 2])):
         other = make(leaf)
@@ -524,11 +548,20 @@ def test_copies(make):
 
 def test_anomaly():
     x = Value(0.0, label="x")
-    with ad.detect_anomaly(), pytest.raises(ad.AnomalyError, match=r"log produced -inf from x = 0\.0\n  made at .*test_conventions\.py:\d+ in test_anomaly:.*x\.log"):
+    with (
+        ad.detect_anomaly(),
+        pytest.raises(
+            ad.AnomalyError,
+            match=r"log produced -inf from x = 0\.0\n  made at .*test_conventions\.py:\d+ in test_anomaly:.*x\.log",
+        ),
+    ):
         x.log()
     with ad.detect_anomaly():
         loss = x.sqrt() * 3.0 + 1.0
-        with pytest.raises(ad.AnomalyError, match=r"backward pass of sqrt produced inf for x = 0\.0.*\n.*in test_anomaly.*\n.*add <- multiply <- sqrt"):
+        with pytest.raises(
+            ad.AnomalyError,
+            match=r"backward pass of sqrt produced inf for x = 0\.0.*\n.*in test_anomaly.*\n.*add <- multiply <- sqrt",
+        ):
             loss.backward()
     assert x.grad is None
     x.log()  # outside, nothing is raised
