@@ -1,1 +1,14 @@
-"""Graphs and gradients a person can see."""
+"""Graphs and gradients a person can see.
+
+>>> from autodiff import Value
+>>> from viz import draw
+>>> x = Value(3.0, label="x")
+>>> picture = draw(x * x)  # a notebook shows it; picture.save("square.svg") keeps it
+>>> picture.svg[:4]
+'<svg'
+"""
+
+from viz.dot_layout import DotError
+from viz.picture import Picture, draw
+
+__all__ = ["DotError", "Picture", "draw"]

@@ -1,0 +1,189 @@
+"""``draw``: from nodes to a picture that a notebook shows and a file keeps."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from autodiff import Node
+from viz.dot_layout import DotError, by_dot
+from viz.dot_source import digraph
+from viz.face import face_of
+from viz.layout import Direction, Layout, Point, best_direction, built_in
+from viz.model import Edge, Graph, graph_from, in_order
+from viz.style import Theme
+from viz.svg import svg_of
+from viz.text import clean
+
+LARGEST = 2000
+"""Boxes that are drawn without being asked twice."""
+
+Engine = Literal["auto", "builtin", "dot"]
+
+
+@dataclass(frozen=True, repr=False)
+class Picture:
+    """A drawing of a graph. A notebook shows it by itself; ``save`` keeps it.
+
+    Attributes:
+        svg: the text of the SVG file.
+        graph: the boxes and edges that are drawn.
+        layout: where they are.
+        direction: "LR" or "TB".
+        note: what a reader should know about how it was drawn, or "".
+    """
+
+    svg: str
+    graph: Graph = field(compare=False)
+    layout: Layout = field(compare=False)
+    direction: Direction
+    note: str
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        return (
+            f"<Picture of {len(self.graph.boxes)} nodes and {len(self.graph.edges)} edges, {self.layout.engine} layout>"
+        )
+
+    def to_dot(self) -> Any:
+        """The same graph as a ``graphviz.Digraph``, for those who want to go on in DOT.
+
+        Raises:
+            ImportError: the package graphviz is missing.
+        """
+        return digraph(self.graph, self.direction)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write ``x.svg`` or, as DOT source, ``x.dot``; returns the path.
+
+        The file appears complete or not at all.
+
+        >>> from autodiff import Value
+        >>> draw(Value(2.0, label="x"), layout="builtin").save("x.pdf")
+        Traceback (most recent call last):
+        ValueError: a picture is saved as .svg or .dot, and 'x.pdf' ends otherwise; ...
+
+        Raises:
+            ValueError: the name ends neither in .svg nor in .dot.
+        """
+        path = Path(path)
+        written: dict[str, Callable[[], str]] = {".svg": lambda: self.svg, ".dot": lambda: str(self.to_dot().source)}
+        if path.suffix.lower() not in written:
+            raise ValueError(
+                f"a picture is saved as .svg or .dot, and {path.name!r} ends otherwise;"
+                " a browser or rsvg-convert makes PNG and PDF from the .svg"
+            )
+        _write(path, written[path.suffix.lower()]())
+        return path
+
+
+def draw(
+    nodes: Node | Iterable[Node],
+    *,
+    layout: Engine = "auto",
+    direction: Direction | Literal["auto"] = "auto",
+    theme: Theme = "auto",
+    title: str | None = None,
+    time_limit: float = 10.0,
+    full: bool = False,
+) -> Picture:
+    """Draw the graph that one or several nodes were computed from.
+
+    Args:
+        nodes: the output, or several.
+        layout: "dot" uses Graphviz, "builtin" needs nothing; "auto" takes dot where it works.
+        direction: "LR", "TB", or "auto": left to right where that fits a page.
+        theme: "light", "dark", "print", or "auto", which follows the reader's setting.
+        title: what the picture is called; by default, after its outputs.
+        time_limit: seconds after which dot is stopped.
+        full: draw even more than 2,000 nodes.
+
+    Raises:
+        TypeError: what is to be drawn is not made of nodes.
+        ValueError: an option is unknown, there is nothing to draw, or too much for one picture.
+        DotError: layout="dot", and Graphviz is missing or fails.
+
+    >>> from autodiff import Value
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> draw(a * b + a, layout="builtin")
+    <Picture of 4 nodes and 4 edges, builtin layout>
+    """
+    _check("layout", layout, get_args(Engine))
+    _check("direction", direction, ("auto", *get_args(Direction)))
+    _check("theme", theme, get_args(Theme))
+    outputs = _outputs(nodes)
+    graph = graph_from(_drawable(outputs, full), outputs)
+    faces = [face_of(box) for box in graph.boxes]
+    sizes = [(face.width, face.height) for face in faces]
+    flow = best_direction(sizes, graph.edges) if direction == "auto" else direction
+    placed, note = _laid_out(sizes, graph.edges, layout, flow, time_limit)
+    name = clean(title) if title is not None else _title(graph)
+    svg = svg_of(graph, faces, placed, title=name, note=note, theme=theme)
+    return Picture(svg, graph, placed, flow, note)
+
+
+def _check(option: str, given: object, known: Sequence[str]) -> None:
+    if given not in known:
+        raise ValueError(f"{option} is one of {', '.join(map(repr, known))}, not {given!r}")
+
+
+def _outputs(nodes: Any) -> list[Node]:
+    outputs = [nodes] if isinstance(nodes, Node) else list(nodes) if isinstance(nodes, Iterable) else [nodes]
+    for node in outputs:
+        if not isinstance(node, Node):
+            raise TypeError(
+                "draw takes a node of a graph, such as the Value or Tensor that a computation gave, or a list of"
+                f" them, and was given {type(node).__name__} {clean(repr(node), 40)}"
+            )
+    if not outputs:
+        raise ValueError("there is nothing to draw: the list of nodes is empty")
+    return list(dict.fromkeys(outputs))
+
+
+def _drawable(outputs: Sequence[Node], full: bool) -> list[Node]:
+    nodes = in_order(outputs)
+    if len(nodes) > LARGEST and not full:
+        raise ValueError(
+            f"this graph has {len(nodes):,} nodes, and a picture of more than {LARGEST:,} cannot be read; draw a"
+            " part of it (a node further inside, or the loss of one sample), or write draw(..., full=True)"
+        )
+    return nodes
+
+
+def _laid_out(
+    sizes: Sequence[Point], edges: Sequence[Edge], engine: Engine, flow: Direction, limit: float
+) -> tuple[Layout, str]:
+    """A layout, and a note if it is not by the engine that was hoped for."""
+    if engine == "builtin":
+        return built_in(sizes, edges, flow), ""
+    try:
+        return by_dot(sizes, edges, flow, limit), ""
+    except DotError as error:
+        if engine == "dot":
+            raise DotError(
+                f"{error}; install Graphviz (apt install graphviz, brew install graphviz, or graphviz.org/download),"
+                ' or write layout="builtin"'
+            ) from None
+        return built_in(sizes, edges, flow), f"built-in layout: {error}"
+
+
+def _title(graph: Graph) -> str:
+    names = [box.name for box in graph.boxes if box.is_output and box.name]
+    return clean(f"Computation graph of {', '.join(names)}" if names else "Computation graph")
+
+
+def _write(path: Path, text: str) -> None:
+    """All of the text or nothing: into a file beside it, which then takes its name."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+        beside.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            beside.unlink()

@@ -1,0 +1,172 @@
+"""The one place where SVG is written.
+
+Everything that comes from a user passes :func:`element`, which escapes it; there is no script, no link and
+no reference to anything outside the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from math import hypot
+
+from viz.face import HEADER, Face, Text, described, hover
+from viz.heat import Heat
+from viz.layout import ARROW, Layout, Point
+from viz.model import Box, Edge, Graph
+from viz.style import Theme, level_class, stylesheet
+from viz.text import is_plain
+
+_MARGIN = 12.0
+_LONGEST_HOVER = 4000
+
+
+def svg_of(graph: Graph, faces: Sequence[Face], layout: Layout, *, title: str, note: str, theme: Theme) -> str:
+    """The drawing as the text of an SVG file; the same drawing is the same text."""
+    width, height = layout.width + 2 * _MARGIN, layout.height + 2 * _MARGIN + (20 if note else 0)
+    if note:
+        width = max(width, Text(0, 0, note, "small").width + 2 * _MARGIN)
+    shift = f"translate({_MARGIN:g} {_MARGIN:g})"
+    edges = [_edge(graph, edge, route) for edge, route in zip(graph.edges, layout.routes, strict=True)]
+    nodes = [_node(*node) for node in zip(graph.boxes, faces, layout.corners, strict=True)]
+    return element(
+        "svg",
+        element("title", escape(title)),
+        element("desc", escape(_description(graph))),
+        f"<style>\n{stylesheet(theme)}</style>",
+        element("rect", width="100%", height="100%", class_="paper"),
+        element("g", *edges, transform=shift, role="presentation"),
+        element("g", *nodes, transform=shift),
+        element("text", escape(note), x=_MARGIN, y=height - _MARGIN, class_="small note") if note else "",
+        xmlns="http://www.w3.org/2000/svg",
+        class_=f"clearprop-{theme}",
+        role="graphics-document",
+        aria_label=title,
+        width=width,
+        height=height,
+        viewBox=f"0 0 {_round(width)} {_round(height)}",
+        style="max-width: 100%; height: auto",
+    )
+
+
+def element(tag: str, *children: str, **attributes: str | float) -> str:
+    """``<tag ...>children</tag>``; attributes are escaped here, children have been.
+
+    >>> element("g", element("rect", x=1.0), class_='"<')
+    '<g class="&quot;&lt;"><rect x="1"/></g>'
+    """
+    given = []
+    for name, value in attributes.items():
+        shown = value if isinstance(value, str) else _round(value)
+        given.append(f' {name.rstrip("_").replace("_", "-")}="{escape(shown)}"')
+    opening = f"<{tag}{''.join(given)}"
+    return f"{opening}>{''.join(children)}</{tag}>" if children else f"{opening}/>"
+
+
+def _round(x: float) -> str:
+    """A tenth of a pixel is enough, and -0 is 0."""
+    return f"{round(x, 1) + 0:g}" if abs(x) < 1e5 else f"{x:.1f}"
+
+
+def _description(graph: Graph) -> str:
+    leaves = sum(box.kind != "operation" for box in graph.boxes)
+    outputs = ", ".join(described(box) for box in graph.boxes if box.is_output)
+    return (
+        f"A computation graph of {leaves} leaves and {len(graph.boxes) - leaves} operations,"
+        f" joined by {len(graph.edges)} arrows from inputs to results. Output: {outputs[:_LONGEST_HOVER]}."
+    )
+
+
+def _node(box: Box, face: Face, corner: Point) -> str:
+    x, y = corner
+    kinds = f"node {box.kind}" + (" output" if box.is_output else "")
+    return element(
+        "g",
+        element("title", escape(hover(box)[:_LONGEST_HOVER])),
+        *_outline(box, face),
+        *(_text(text, face) for text in face.texts),
+        *(_heat(heat) for heat in face.heats),
+        class_=kinds,
+        role="img",
+        aria_label=described(box),
+        transform=f"translate({_round(x)} {_round(y)})",
+    )
+
+
+def _outline(box: Box, face: Face) -> list[str]:
+    """Leaves are round; operations are square and carry a header."""
+    width, height = face.width, face.height
+    if box.kind != "operation":
+        radius = min(height / 2, 16.0)
+        return [element("rect", width=width, height=height, rx=radius, class_="box")]
+    header = element("path", d=f"M0 0H{_round(width)}V{HEADER}H0Z", class_="header")
+    frame = element("path", d=f"M0 {HEADER}H{_round(width)}", class_="frame")
+    body = element("rect", width=width, height=height, class_="box")
+    return [body, header, frame, element("rect", width=width, height=height, class_="frame")]
+
+
+def _text(text: Text, face: Face) -> str:
+    words = element("text", escape(text.words), x=text.x, y=text.y, class_=text.style, text_anchor=text.anchor)
+    if is_plain(text.words):
+        return words
+    # Characters of unknown width: an inner svg cuts off what would leave the box.
+    return element("svg", words, width=face.width, height=face.height, overflow="hidden")
+
+
+def _edge(graph: Graph, edge: Edge, route: Sequence[Point]) -> str:
+    source, target = graph.boxes[edge.source], graph.boxes[edge.target]
+    which = f", input {edge.port + 1} of {edge.ports}" if edge.ports > 1 else ""
+    tip, back = route[-1], _before_tip(route)
+    return element(
+        "g",
+        element("title", escape(f"{source.name or described(source)} → {target.name}{which}")),
+        element("path", d=_curve([*route[:-1], back]), class_="edge"),
+        element("path", d=_arrow(tip, back), class_="arrow"),
+        class_="arrowed",
+    )
+
+
+def _curve(route: Sequence[Point]) -> str:
+    points = [f"{_round(x)} {_round(y)}" for x, y in route]
+    return f"M{points[0]}C{' '.join(points[1:])}"
+
+
+def _before_tip(route: Sequence[Point]) -> Point:
+    """Where the line ends and the arrow head begins."""
+    (tx, ty) = route[-1]
+    for x, y in reversed(route[:-1]):
+        length = hypot(tx - x, ty - y)
+        if length > 0.1:
+            return tx - (tx - x) / length * ARROW, ty - (ty - y) / length * ARROW
+    return route[-1]
+
+
+def _arrow(tip: Point, back: Point) -> str:
+    (x, y), (bx, by) = tip, back
+    dx, dy = (x - bx) * 0.45, (y - by) * 0.45
+    corners = [(x, y), (bx - dy, by + dx), (bx + dy, by - dx)]
+    return "M" + "L".join(f"{_round(a)} {_round(b)}" for a, b in corners) + "Z"
+
+
+def _heat(heat: Heat) -> str:
+    """One path for all cells of a level, so that a theme can colour them; dashes and crosses on top."""
+    cells: dict[int, list[str]] = {}
+    marks: list[str] = []
+    size = _round(heat.cell)
+    for i, row in enumerate(heat.levels):
+        for j, level in enumerate(row):
+            x, y = heat.x + j * heat.cell, heat.y + i * heat.cell
+            cells.setdefault(level or 0, []).append(f"M{_round(x)} {_round(y)}h{size}v{size}h-{size}z")
+            marks += _mark(level, x + heat.cell / 2, y + heat.cell / 2, heat.cell / 4)
+    paths = [element("path", d="".join(d), class_=level_class(level)) for level, d in sorted(cells.items())]
+    paths.append(element("rect", x=heat.x, y=heat.y, width=heat.width, height=heat.height, class_="frame"))
+    if marks:
+        paths.append(element("path", d="".join(marks), class_="mark"))
+    return element("g", *paths, class_="heat")
+
+
+def _mark(level: int | None, x: float, y: float, r: float) -> list[str]:
+    if level is None:
+        a, b, c, d = map(_round, (x - r, y - r, x + r, y + r))
+        return [f"M{a} {b}L{c} {d}M{a} {d}L{c} {b}"]
+    return [f"M{_round(x - r)} {_round(y)}h{_round(2 * r)}"] if level < 0 else []
