@@ -1,0 +1,1 @@
+"""Lessons that run: ``python -m examples`` lists them."""

@@ -1,0 +1,80 @@
+"""``python -m examples`` lists the lessons; ``python -m examples NAME`` runs one."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+
+from examples.datasets import DatasetError
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson is a module of this package with a function ``run(output, seed=..., epochs=...)``."""
+
+    about: str
+    time: str
+
+
+LESSONS = {
+    "first_network": Lesson("Train a network of single neurons on real flowers, then follow one backward pass", "3 s"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    if options.lesson is None:
+        print(_list_of_lessons())
+        return 0
+    if options.lesson not in LESSONS:
+        nearest = get_close_matches(options.lesson, LESSONS, n=1)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else "python -m examples lists them all"
+        print(f"there is no lesson {options.lesson!r}; {hint}", file=sys.stderr)
+        return 2
+    run = import_module(f"examples.{options.lesson}").run
+    given = {name: value for name, value in vars(options).items() if name != "lesson" and value is not None}
+    try:
+        run(**given)
+    except (DatasetError, OSError) as error:
+        print(f"the lesson cannot go on: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m examples", description="Lessons that run. Without a name: a list.")
+    parser.add_argument("lesson", nargs="?", help="the lesson to run")
+    parser.add_argument("--output", type=Path, default=Path("lesson-output"), help="where pictures go (%(default)s)")
+    parser.add_argument("--seed", type=_at_least(0), help="another seed: another split, other first weights")
+    parser.add_argument("--epochs", type=_at_least(1), help="how often to go through the data")
+    return parser
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    """Reads a whole number from the command line."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        return int(text)
+
+    return read
+
+
+def _list_of_lessons() -> str:
+    lines = ["Lessons, and about how long each takes. Run one with: python -m examples NAME", ""]
+    lines += [f"  {name:<16} {lesson.time:>5}   {lesson.about}" for name, lesson in LESSONS.items()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a console without ∇ or ∂ shows ? there, and goes on
+    sys.exit(main())
