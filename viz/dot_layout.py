@@ -65,6 +65,8 @@ def _run(source: str, limit: float) -> str:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+    except FileNotFoundError:
+        raise DotError("Graphviz is not installed (there is no program dot)") from None
     except OSError as error:
         raise DotError(f"the program dot cannot be started ({error.strerror})") from None
     with process:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from decimal import MAX_EMAX, MIN_EMIN, Decimal, localcontext
+from decimal import MAX_EMAX, MIN_EMIN, Decimal, Inexact, localcontext
 from fractions import Fraction
 from typing import Any
 
@@ -94,8 +94,10 @@ def _fraction(x: Fraction) -> str:
 
 def _decimal(x: Fraction) -> str:
     """Four digits of a fraction of any size, also where a float would overflow or underflow."""
-    with localcontext(prec=DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN):
+    with localcontext(prec=DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN) as context:
         quotient = Decimal(x.numerator) / Decimal(x.denominator)
+        if not context.flags[Inexact]:
+            quotient = quotient.normalize()
         return f"{quotient:.{DIGITS}g}"
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import inf
 from typing import Literal
 
 from viz.model import Edge
@@ -21,8 +22,11 @@ from viz.ordering import Link, ordered, straightened
 Point = tuple[float, float]
 Direction = Literal["LR", "TB"]
 
-PAGE = 1400 * 12 / 11
-"""A picture of this width, shrunk to 1400 pixels, shows text of 12 pixels in 11."""
+MARGIN = 12.0
+"""Left free around a picture."""
+
+PAGE = 1400 * 12 // 11 - 2 * MARGIN
+"""A layout of this width, shrunk to a page of 1400 pixels, shows text of 12 pixels in 11."""
 
 ARROW = 8.0
 """Length of an arrow head; the last stretch of an edge, as long as this, is straight."""
@@ -75,7 +79,7 @@ def built_in(sizes: Sequence[Point], edges: Sequence[Edge], direction: Direction
     slots = _slots(flow, edges, rank)
     slots.ranks = ordered(slots.ranks, slots.links)
     across = straightened(slots.ranks, slots.links, slots.breadth, lambda s: _BESIDE if s < len(flow) else _LANES)
-    columns = _columns(slots, flow, across)
+    columns = _columns(slots, flow, across, PAGE if direction == "LR" else inf)
     corners = []
     for (length, breadth), r, y in zip(flow, rank, across, strict=False):
         corners.append((sum(columns[r]) / 2 - length / 2, y - breadth / 2))
@@ -185,21 +189,28 @@ def _stiffness(a: int, b: int, count: int) -> float:
     return 1.0 + 2.0 * (a >= count) + 2.0 * (b >= count) + 3.0 * (a >= count and b >= count)
 
 
-def _columns(slots: _Slots, flow: Sequence[Point], across: Sequence[float]) -> list[Point]:
-    """Where along the flow each rank begins and ends; the gaps are wider where edges climb."""
+def _columns(slots: _Slots, flow: Sequence[Point], across: Sequence[float], room: float) -> list[Point]:
+    """Where along the flow each rank begins and ends."""
     of = {slot: r for r, row in enumerate(slots.ranks) for slot in row}
     climb = [0.0] * len(slots.ranks)
     for link in slots.links:
         climb[of[link.b]] = max(climb[of[link.b]], abs(across[link.a] - across[link.b] - link.offset))
     lengths = [max((flow[s][0] for s in row if s < len(flow)), default=_BEND) for row in slots.ranks]
-    room = (PAGE - 2 * _GAP - sum(lengths)) / max(len(lengths) - 1, 1)
-    least = min(max(_GAP, room), _ROOMY_GAP)
     columns, x = [], 0.0
-    for r, length in enumerate(lengths):
-        start = x + (min(max(least, _SLOPE * climb[r]), _WIDEST_GAP) if r else 0.0)
-        x = start + length
-        columns.append((start, x))
+    for gap, length in zip([0.0, *_gaps(climb[1:], room - sum(lengths))], lengths, strict=False):
+        columns.append((x + gap, x + gap + length))
+        x += gap + length
     return columns
+
+
+def _gaps(climb: Sequence[float], room: float) -> list[float]:
+    """The gaps between ranks: as wide as edges that climb would like, as far as there is room."""
+    least = _GAP * len(climb)
+    wishes = [min(max(_ROOMY_GAP if room > least else _GAP, _SLOPE * c), _WIDEST_GAP) for c in climb]
+    if room < least or sum(wishes) <= room:
+        return wishes
+    share = (room - least) / (sum(wishes) - least)
+    return [_GAP + (wish - _GAP) * share for wish in wishes]
 
 
 def _route(leaves: float, arrives: float, stops: Sequence[float], columns: Sequence[Point]) -> list[Point]:

@@ -12,21 +12,20 @@ from math import hypot
 
 from viz.face import HEADER, Face, Text, described, hover
 from viz.heat import Heat
-from viz.layout import ARROW, Layout, Point
+from viz.layout import ARROW, MARGIN, Layout, Point
 from viz.model import Box, Edge, Graph
 from viz.style import Theme, level_class, stylesheet
 from viz.text import is_plain
 
-_MARGIN = 12.0
 _LONGEST_HOVER = 4000
 
 
 def svg_of(graph: Graph, faces: Sequence[Face], layout: Layout, *, title: str, note: str, theme: Theme) -> str:
     """The drawing as the text of an SVG file; the same drawing is the same text."""
-    width, height = layout.width + 2 * _MARGIN, layout.height + 2 * _MARGIN + (20 if note else 0)
+    width, height = layout.width + 2 * MARGIN, layout.height + 2 * MARGIN + (20 if note else 0)
     if note:
-        width = max(width, Text(0, 0, note, "small").width + 2 * _MARGIN)
-    shift = f"translate({_MARGIN:g} {_MARGIN:g})"
+        width = max(width, Text(0, 0, note, "small").width + 2 * MARGIN)
+    shift = f"translate({MARGIN:g} {MARGIN:g})"
     edges = [_edge(graph, edge, route) for edge, route in zip(graph.edges, layout.routes, strict=True)]
     nodes = [_node(*node) for node in zip(graph.boxes, faces, layout.corners, strict=True)]
     return element(
@@ -37,7 +36,7 @@ def svg_of(graph: Graph, faces: Sequence[Face], layout: Layout, *, title: str, n
         element("rect", width="100%", height="100%", class_="paper"),
         element("g", *edges, transform=shift, role="presentation"),
         element("g", *nodes, transform=shift),
-        element("text", escape(note), x=_MARGIN, y=height - _MARGIN, class_="small note") if note else "",
+        element("text", escape(note), x=MARGIN, y=height - MARGIN, class_="small note") if note else "",
         xmlns="http://www.w3.org/2000/svg",
         class_=f"clearprop-{theme}",
         role="graphics-document",
