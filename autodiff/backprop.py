@@ -18,8 +18,7 @@ from autodiff.chain import edges
 from autodiff.context import current
 from autodiff.errors import leaf_changed, no_gradient, seed_needed, wrong_shape
 from autodiff.graph import Node
-
-_clock = attrgetter("clock")
+from autodiff.hooks import hooked
 
 
 def newest_first(output: Node, since: int = 0) -> list[Node]:
@@ -56,7 +55,7 @@ def newest_first(output: Node, since: int = 0) -> list[Node]:
             stack.append(b)
         elif b.clock > node.clock:
             raise leaf_changed(b, node)
-    found.sort(key=_clock, reverse=True)
+    found.sort(key=attrgetter("clock"), reverse=True)
     return found
 
 
@@ -152,11 +151,3 @@ def seed_of(output: Node, seed: Any) -> Any:
     if np.shape(seed) != np.shape(output._data):
         raise wrong_shape(output, seed, "seed")
     return output.cast_like(seed)
-
-
-def hooked(node: Node, gradient: Any) -> Any:
-    """The gradient after the hooks of the node have seen it."""
-    for hook in tuple((node._notes or {}).get("hooks", {}).values()):
-        replaced = hook(gradient)
-        gradient = gradient if replaced is None else replaced
-    return gradient

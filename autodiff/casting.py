@@ -1,4 +1,4 @@
-"""What users give, as what nodes keep: a float, a Fraction or a complex number; a read-only array."""
+"""What users give and what operations return, as what nodes keep: one number, or a read-only array."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.errors import describe, holds_no_array, holds_one_number
+from autodiff.errors import ExactError, describe, holds_no_array, holds_one_number, inexact
 from autodiff.graph import Node
+from autodiff.primitives.row import NUMBERS
+
+FLOAT = np.dtype(float)
 
 
 def as_number(data: Any) -> Any:
@@ -28,6 +31,32 @@ def as_number(data: Any) -> Any:
     raise holds_one_number(data)
 
 
+def as_number_like(number: Any, data: Any) -> Any:
+    """``data`` as a number that can stand where ``number`` stood: exact, where it is exact."""
+    data = as_number(data)
+    if type(number) is Fraction and isinstance(data, float) and data.is_integer():
+        return Fraction(int(data))
+    return complex(data) if type(number) is complex else data
+
+
+def number_gradient(node: Any, gradient: Any) -> Any:
+    """A gradient in the type of the number that it belongs to."""
+    if type(node._data) is Fraction and not isinstance(gradient, numbers.Rational):
+        if gradient != 0:
+            raise ExactError(f"the gradient of {node.name()} is no fraction: {gradient!r}")
+        gradient = 0
+    return type(node._data)(gradient)
+
+
+def as_constant(other: Any, dtype: Any) -> Any:
+    """What meets an array of ``dtype``, as an array; a plain number takes that dtype (NumPy's rule)."""
+    if type(other) not in NUMBERS:
+        return as_array(other)
+    if dtype.kind != "f" or type(other) is complex:
+        dtype = np.result_type(dtype, other)
+    return as_array(other, dtype)
+
+
 def as_array(data: Any, dtype: Any = None) -> Any:
     """``data`` as a Tensor keeps it: an array that nobody else can change; TypeError where it is no numbers."""
     if type(data) is not np.ndarray:
@@ -40,3 +69,40 @@ def as_array(data: Any, dtype: Any = None) -> Any:
         raise holds_no_array(data, array.dtype)
     array.setflags(write=False)
     return array
+
+
+def number_result(op: Any, given: tuple[Any, ...], data: Any) -> Any:
+    """The result as a float, a Fraction or a complex number; exact where the inputs were exact."""
+    kinds = {type(x) for x in given}
+    if Fraction in kinds:
+        if len(kinds) > 1:
+            raise ExactError(
+                f"{op.name}{given} mixes fractions and floats; write Fraction(1, 2) for 0.5, or floats only"
+            )
+        if not isinstance(data, numbers.Rational):
+            raise inexact(op.name, given)
+        return Fraction(data)
+    if complex in kinds and not op.analytic:
+        raise TypeError(f"{op.name} has no derivative at a complex number, and was given {given}")
+    return complex(data) if complex in kinds else float(data)
+
+
+def array_result(op: Any, inputs: tuple[Any, ...], data: Any) -> Any:
+    """The result as an array of numbers; complex numbers only through operations that continue to them."""
+    data = np.asarray(data)
+    if data.dtype.kind not in "fciub" or (not op.analytic and any(x._data.dtype.kind == "c" for x in inputs)):
+        raise TypeError(f"{op.name} has no derivative on {', '.join([str(x.dtype) for x in inputs])}")
+    return data
+
+
+def array_gradient(node: Any, gradient: Any, taken: set[int]) -> Any:
+    """A gradient as an array that no other node shares (``taken`` has the ids of those given away)."""
+    if type(gradient) is not np.ndarray:
+        gradient = np.full(node._data.shape, gradient, node._data.dtype)
+    elif node.op is not None and id(gradient) not in taken:
+        gradient.setflags(write=False)  # several computed nodes may share it: for looking at only
+    elif id(gradient) in taken or gradient.base is not None or not gradient.flags.writeable:
+        gradient = gradient.copy()
+    if node.op is None:
+        taken.add(id(gradient))
+    return gradient

@@ -18,7 +18,7 @@ from autodiff.primitives.shapes import astype, broadcast_to
 def edges(node: Node, upstream: Any, create_graph: bool = False) -> list[tuple[Node, Any]]:
     """Each input with what flows back to it over this edge, or with None where it carries no gradient."""
     op: Any = node.op
-    inputs, params = node.inputs, node.params
+    params, inputs = node.params, node.inputs
     values, out = (inputs, node) if create_graph else ([x._data for x in inputs], node._data)
     flows = []
     for k, x in enumerate(inputs):

@@ -128,3 +128,10 @@ def in_place() -> TypeError:
         "a tensor is not changed in place, so that recorded gradients stay right; write t = put(t, index, value),"
         " or where(condition, value, t)"
     )
+
+
+def in_context(error: Exception, op: Any, inputs: Any, params: dict[str, Any]) -> Exception:
+    """The same kind of error, with the operation, the shapes and the parameters that met."""
+    shapes = " and ".join(f"{x.label or 'shape'} {x.shape}" for x in inputs)
+    given = "".join(f", {k}={v!r}"[:80] for k, v in params.items() if v is not op.defaults.get(k))
+    return type(error)(f"{op.name} of {shapes}{given}: {error}")

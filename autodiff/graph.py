@@ -7,7 +7,6 @@ pass, drawings, explanations, the compiler) walks over these few fields.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
@@ -121,17 +120,6 @@ class Node:
         """Forget the gradient that has accumulated."""
         self.grad = None
 
-    def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
-        """Call ``hook(gradient)`` when a backward pass has this node's whole gradient; returns a remover.
-
-        What the hook returns, unless None, replaces the gradient from there on (PyTorch's convention).
-        """
-        self._notes = self._notes or {}
-        hooks = self._notes.setdefault("hooks", {})
-        key = tick()
-        hooks[key] = hook
-        return lambda: hooks.pop(key, None) and None
-
     def __reduce_ex__(self, protocol: Any) -> Any:
         if self.op is not None:
             raise errors.not_copyable(self)
@@ -150,8 +138,7 @@ def record(
 ) -> Any:
     """A new node holding ``data``, computed by ``op``: where graphs grow.
 
-    Where nothing upstream carries a gradient, or inside ``no_grad()``, the number is kept and its
-    history is let go.
+    Where nothing upstream carries a gradient, or inside ``no_grad()``, the history is let go.
     """
     enabled, scope, observer = current()
     node = new(kind)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from autodiff import errors, numpy_protocols
 from autodiff.backprop import backward
 from autodiff.graph import Node
+from autodiff.hooks import register_hook
 from autodiff.primitives import TABLE
 from autodiff.primitives.row import Primitive, plain
 
@@ -35,11 +36,11 @@ class Operators(Node):
     """What Value and Tensor have in common, beyond being nodes."""
 
     __slots__ = ()
-    __array_priority__: ClassVar[float] = 1000.0
     __array_ufunc__ = numpy_protocols.array_ufunc
     __array_function__ = numpy_protocols.array_function
     __array__ = numpy_protocols.array
     backward = backward
+    register_hook = register_hook
 
     if TYPE_CHECKING:  # bound from the table: one method for each row, see bind()
 
@@ -76,12 +77,6 @@ class Operators(Node):
             raise errors.leaves_graph(self, f"round() to {digits} digits")
         return round(self.item(), digits) if digits else TABLE["round"](self)
 
-    def __floor__(self) -> Any:
-        return TABLE["floor"](self)
-
-    def __ceil__(self) -> Any:
-        return TABLE["ceil"](self)
-
     def __repr__(self) -> str:
         shown = repr(self._data)
         if isinstance(self._data, np.ndarray):
@@ -92,24 +87,31 @@ class Operators(Node):
         return f"{type(self).__name__}({shown}{label}{made})"
 
 
-def bind(kind: Any, rows: Iterable[Primitive], method: Callable[[Primitive], Callable[..., Any]]) -> None:
+def bind(kind: Any, rows: Iterable[Primitive], unary: Callable[..., Any], binary: Callable[..., Any]) -> None:
     """Give ``kind`` a method for each row, and the Python operator that the row implements."""
     for op in rows:
-        bound = method(op)
-        bound.__name__, bound.__doc__ = op.name, op.__doc__
+        make = _method if op.defaults else {1: unary, 2: binary}.get(op.arity or 0, _method)
+        method = make(op)
+        method.__name__, method.__doc__ = op.name, op.__doc__
         if not hasattr(kind, op.name):
-            setattr(kind, op.name, bound)
+            setattr(kind, op.name, method)
         if op.operator:
-            setattr(kind, f"__{op.operator}__", _with_shortcuts(op, bound) if op.shortcuts else bound)
+            setattr(kind, f"__{op.operator}__", _with_shortcuts(op, method) if op.shortcuts else method)
             if op.arity == 2:
-                setattr(kind, f"__r{op.operator}__", _reflected(kind, bound))
+                setattr(kind, f"__r{op.operator}__", _reflected(kind, method))
+
+
+def _method(op: Primitive) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **params: Any) -> Any:
+        if args or params or op.needs or op.arity != 1:
+            return op(self, *args, **params)
+        return self.apply(op, (self,), op.defaults)
+
+    return method
 
 
 def _reflected(kind: Any, method: Callable[..., Any]) -> Callable[..., Any]:
-    def reflected(self: Any, other: Any) -> Any:
-        return method(kind.lift(other, self), self)
-
-    return reflected
+    return lambda self, other: method(kind.lift(other, self), self)
 
 
 def _with_shortcuts(op: Primitive, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -121,12 +123,3 @@ def _with_shortcuts(op: Primitive, method: Callable[..., Any]) -> Callable[..., 
         return method(self, other)
 
     return shortened
-
-
-def general_method(op: Primitive) -> Callable[..., Any]:
-    """The method of a row in its plainest form: call the row."""
-
-    def method(self: Any, *args: Any, **params: Any) -> Any:
-        return op(self, *args, **params)
-
-    return method

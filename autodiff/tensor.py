@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.casting import as_array
-from autodiff.errors import in_place, mixed, wrong_shape
+from autodiff.casting import FLOAT, array_gradient, array_result, as_array, as_constant
+from autodiff.errors import in_context, in_place, mixed, wrong_shape
 from autodiff.graph import Node, new, record
-from autodiff.operators import Operators, bind, general_method
+from autodiff.operators import Operators, bind
 from autodiff.primitives import TABLE
-from autodiff.primitives.row import NUMBERS, Primitive
+from autodiff.primitives.row import Primitive
 from autodiff.primitives.shapes import frozen, pad, split
 
-FLOAT = np.dtype(float)
 _RAISED = (ValueError, IndexError, TypeError, np.linalg.LinAlgError)  # what NumPy raises at shapes that do not fit
 
 
@@ -63,15 +62,7 @@ class Tensor(Operators):
         return np.ones(self._data.shape, self._data.dtype)
 
     def own(self, gradient: Any, taken: set[int]) -> Any:
-        if type(gradient) is not np.ndarray:
-            gradient = np.full(self._data.shape, gradient, self._data.dtype)
-        elif self.op is not None and id(gradient) not in taken:
-            gradient.setflags(write=False)  # several computed nodes may share it: for looking at only
-        elif id(gradient) in taken or gradient.base is not None or not gradient.flags.writeable:
-            gradient = gradient.copy()
-        if self.op is None:
-            taken.add(id(gradient))
-        return gradient
+        return array_gradient(self, gradient, taken)
 
     @classmethod
     def lift(cls, other: Any, beside: Any) -> Tensor:
@@ -80,13 +71,8 @@ class Tensor(Operators):
             return other
         if isinstance(other, Node):
             raise mixed(beside, other)
-        dtype = None
-        if type(other) in NUMBERS:
-            dtype = beside._data.dtype
-            if dtype.kind != "f" or type(other) is complex:
-                dtype = np.result_type(dtype, other)
         node = new(Tensor)
-        node._set_leaf(as_array(other, dtype), False, None)
+        node._set_leaf(as_constant(other, beside._data.dtype), False, None)
         return node
 
     @classmethod
@@ -129,9 +115,9 @@ def _computed(op: Primitive, inputs: tuple[Tensor, ...], params: dict[str, Any])
     try:
         data = op.quiet(*[x._data for x in inputs], **params)
     except _RAISED as error:
-        raise _explained(error, op, inputs, params) from error
+        raise in_context(error, op, inputs, params) from error
     if type(data) is not np.ndarray or data.dtype is not FLOAT:
-        data = _settled(op, inputs, data)
+        data = array_result(op, inputs, data)
     data.setflags(write=False)
     carries = False
     for x in inputs:
@@ -139,47 +125,12 @@ def _computed(op: Primitive, inputs: tuple[Tensor, ...], params: dict[str, Any])
     return record(Tensor, op, inputs, data, params or None, carries)  # type: ignore[no-any-return]
 
 
-def _settled(op: Primitive, inputs: tuple[Tensor, ...], data: Any) -> Any:
-    """The result as an array of numbers; complex numbers only through operations that continue to them."""
-    data = np.asarray(data)
-    if data.dtype.kind not in "fciub" or (not op.analytic and any(x._data.dtype.kind == "c" for x in inputs)):
-        raise TypeError(f"{op.name} has no derivative on {', '.join([str(x.dtype) for x in inputs])}")
-    return data
+def _unary(op: Primitive) -> Callable[[Tensor], Tensor]:
+    return lambda self: _computed(op, (self,), {})
 
 
-def _explained(error: Exception, op: Primitive, inputs: tuple[Tensor, ...], params: dict[str, Any]) -> Exception:
-    """The same kind of error, with the operation, the shapes and the parameters that met."""
-    shapes = " and ".join(f"{x.label or 'shape'} {x.shape}" for x in inputs)
-    given = "".join(f", {k}={v!r}"[:80] for k, v in params.items() if v is not op.defaults.get(k))
-    return type(error)(f"{op.name} of {shapes}{given}: {error}")
+def _binary(op: Primitive) -> Callable[[Tensor, Any], Tensor]:
+    return lambda self, other: _computed(op, (self, other if type(other) is Tensor else Tensor.lift(other, self)), {})
 
 
-def _method(op: Primitive) -> Callable[..., Tensor]:
-    quiet = op.quiet
-
-    def unary(self: Tensor) -> Tensor:
-        return _computed(op, (self,), {})
-
-    def binary(self: Tensor, other: Any) -> Tensor:
-        if type(other) is not Tensor:
-            other = Tensor.lift(other, self)
-        try:
-            data = quiet(self._data, other._data)
-        except _RAISED as error:
-            raise _explained(error, op, (self, other), {}) from error
-        if type(data) is not np.ndarray or data.dtype is not FLOAT:
-            data = _settled(op, (self, other), data)
-        data.setflags(write=False)
-        return record(Tensor, op, (self, other), data, None, self.requires_grad or other.requires_grad)  # type: ignore[no-any-return]
-
-    def reduction(self: Tensor, *args: Any, **params: Any) -> Tensor:
-        return op(self, *args, **params) if args or params else _computed(op, (self,), op.defaults)  # type: ignore[no-any-return]
-
-    if op.defaults and op.arity == 1 and not op.needs:
-        return reduction
-    if op.defaults or op.arity not in (1, 2):
-        return general_method(op)
-    return unary if op.arity == 1 else binary
-
-
-bind(Tensor, [op for op in TABLE.values() if not op.variadic], _method)
+bind(Tensor, [op for op in TABLE.values() if not op.variadic], _unary, _binary)

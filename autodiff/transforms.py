@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.backprop import drain, hooked, newest_first, seed_of
+from autodiff.backprop import drain, newest_first, seed_of
 from autodiff.context import enable_grad
 from autodiff.graph import Node
+from autodiff.hooks import hooked
 from autodiff.primitives.elementwise import identity, multiply
 from autodiff.primitives.reductions import sum as array_sum
 from autodiff.primitives.shapes import stack

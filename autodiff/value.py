@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from autodiff.casting import as_number
+from autodiff.casting import as_number, as_number_like, number_gradient, number_result
 from autodiff.context import current
-from autodiff.errors import ExactError, inexact, mixed, wrong_shape
+from autodiff.errors import mixed, wrong_shape
 from autodiff.graph import Node, new, record, tick
-from autodiff.operators import Operators, bind, general_method
+from autodiff.operators import Operators, bind
 from autodiff.primitives import TABLE
 from autodiff.primitives.row import Primitive
 
@@ -48,10 +47,7 @@ class Value(Operators):
     def cast_like(self, data: Any) -> Any:
         if np.ndim(data):
             raise wrong_shape(self, data, "new data")
-        data = as_number(data)
-        if type(self._data) is Fraction and isinstance(data, float) and data.is_integer():
-            return Fraction(int(data))
-        return complex(data) if type(self._data) is complex else data
+        return as_number_like(self._data, data)
 
     def one(self) -> Any:
         return type(self._data)(1)
@@ -59,11 +55,7 @@ class Value(Operators):
     def own(self, gradient: Any, taken: set[int]) -> Any:
         if type(gradient) is float is type(self._data):
             return gradient
-        if type(self._data) is Fraction and not isinstance(gradient, numbers.Rational):
-            if gradient != 0:
-                raise ExactError(f"the gradient of {self.name()} is no fraction: {gradient!r}")
-            gradient = 0
-        return type(self._data)(gradient)
+        return number_gradient(self, gradient)
 
     @classmethod
     def lift(cls, other: Any, beside: Any) -> Value:
@@ -72,9 +64,8 @@ class Value(Operators):
             return other
         if isinstance(other, Node) or np.ndim(other):
             raise mixed(beside, other)
-        if type(beside._data) is Fraction and isinstance(other, int):
-            other = Fraction(other)
-        return Value(other, requires_grad=False)
+        exact = type(beside._data) is Fraction and isinstance(other, int)
+        return Value(Fraction(other) if exact else other, requires_grad=False)
 
     @classmethod
     def apply(cls, op: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -91,34 +82,18 @@ def _computed(op: Primitive, given: tuple[Any, ...], params: dict[str, Any]) -> 
         data = op.number(*given, **params)  # type: ignore[misc]
     except _RAISED:
         data = op.on_numbers(given, params)
-    return data if type(data) is float and set(map(type, given)) == {float} else _settled(op, given, data)
+    return data if type(data) is float and set(map(type, given)) == {float} else number_result(op, given, data)
 
 
-def _settled(op: Primitive, given: tuple[Any, ...], data: Any) -> Any:
-    """The result as a float, a Fraction or a complex number; exact where the inputs were exact."""
-    kinds = {type(x) for x in given}
-    if Fraction in kinds:
-        if len(kinds) > 1:
-            raise ExactError(
-                f"{op.name}{given} mixes fractions and floats; write Fraction(1, 2) for 0.5, or floats only"
-            )
-        if not isinstance(data, numbers.Rational):
-            raise inexact(op.name, given)
-        return Fraction(data)
-    if complex in kinds and not op.analytic:
-        raise TypeError(f"{op.name} has no derivative at a complex number, and was given {given}")
-    return complex(data) if complex in kinds else float(data)
+def _unary(op: Primitive) -> Callable[[Value], Value]:
+    return lambda self: record(Value, op, (self,), _computed(op, (self._data,), {}), None, self.requires_grad)
 
 
-def _method(op: Primitive) -> Callable[..., Value]:
-    """The method of a row. Two numbers, the most frequent case by far, take the shortest way there is."""
+def _binary(op: Primitive) -> Callable[[Value, Any], Value]:
+    """Two numbers are the most frequent case by far, so they take the shortest way there is."""
     compute: Any = op.number
 
-    def unary(self: Value) -> Value:
-        data = _computed(op, (self._data,), {})
-        return record(Value, op, (self,), data, None, self.requires_grad)  # type: ignore[no-any-return]
-
-    def binary(self: Value, other: Any) -> Value:
+    def method(self: Value, other: Any) -> Value:
         if type(other) is not Value:
             other = Value.lift(other, self)
         a, b = self._data, other._data
@@ -127,7 +102,7 @@ def _method(op: Primitive) -> Callable[..., Value]:
         except _RAISED:
             data = op.on_numbers((a, b), {})
         if type(data) is not float or type(a) is not type(b):
-            data = _settled(op, (a, b), data)
+            data = number_result(op, (a, b), data)
         enabled, scope, observer = current()  # from here on: record(), spelt out
         node = new(Value)
         node._data = data
@@ -146,9 +121,7 @@ def _method(op: Primitive) -> Callable[..., Value]:
             observer(node, op, (self, other))
         return node
 
-    if op.defaults or op.arity not in (1, 2):
-        return general_method(op)
-    return unary if op.arity == 1 else binary
+    return method
 
 
-bind(Value, [op for op in TABLE.values() if op.number is not None], _method)
+bind(Value, [op for op in TABLE.values() if op.number is not None], _unary, _binary)

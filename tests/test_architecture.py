@@ -21,7 +21,8 @@ LAYERS = [
     {"autodiff.errors"},
     {"autodiff.context"},
     {"autodiff.graph"},
-    {"autodiff.primitives", "autodiff.casting"},
+    {"autodiff.primitives", "autodiff.hooks"},
+    {"autodiff.casting"},
     {"autodiff.chain"},
     {"autodiff.backprop"},
     {"autodiff.numpy_protocols"},
@@ -116,7 +117,7 @@ def test_what_must_never_appear(module):
             assert node.func.id not in {"eval", "exec"}, f"{module}:{node.lineno} calls {node.func.id}"
         if isinstance(node, ast.Compare):
             text = ast.unparse(node)
-            assert ".op.name ==" not in text and "op.name ==" not in text, f"{module}:{node.lineno}: {text}"
+            assert "op.name ==" not in text, f"{module}:{node.lineno}: {text}"
         if isinstance(node, ast.Global):
             raise AssertionError(f"{module}:{node.lineno}: global statement")
 
@@ -136,7 +137,7 @@ def test_importing_the_engine_imports_nothing_optional():
 
 
 def test_the_table_on_the_command_line():
-    run = lambda *a: subprocess.run([sys.executable, "-m", "autodiff", *a], cwd=ROOT, capture_output=True, text=True)  # noqa: E731
+    run = lambda *a: subprocess.run([sys.executable, "-m", "autodiff", *a], cwd=ROOT, capture_output=True, text=True)
     done = run("tanh")
     assert done.returncode == 0
     assert "∂/∂x = 1 - out * out" in done.stdout

@@ -155,8 +155,8 @@ abs         = elementwise("abs",         op.abs,      np.abs,       lambda x, ou
 
 # ── flat functions: gradient 0 everywhere ────────────────────────────────────────────────────────────
 sign        = elementwise("sign",        _sign,       np.sign,      0, selects=True, analytic=False, domain=[(0.1, 2)], kinks=[0.0])
-floor       = elementwise("floor",       math.floor,  np.floor,     0, selects=True, analytic=False, domain=[(0.1, 0.9)], latex=r"\left\lfloor {0} \right\rfloor")
-ceil        = elementwise("ceil",        math.ceil,   np.ceil,      0, selects=True, analytic=False, domain=[(0.1, 0.9)], latex=r"\left\lceil {0} \right\rceil")
+floor       = elementwise("floor",       math.floor,  np.floor,     0, operator="floor", selects=True, analytic=False, domain=[(0.1, 0.9)], latex=r"\left\lfloor {0} \right\rfloor")
+ceil        = elementwise("ceil",        math.ceil,   np.ceil,      0, operator="ceil", selects=True, analytic=False, domain=[(0.1, 0.9)], latex=r"\left\lceil {0} \right\rceil")
 round       = elementwise("round",       builtins.round, np.rint,   0, selects=True, analytic=False, domain=[(0.1, 0.4)], numpy=["round", "rint"], doc="The nearest integer; halves go to the even one.")
 is_positive = elementwise("is_positive", lambda x: x if x != x else x > 0, lambda x: np.heaviside(x, 0), 0, selects=True, analytic=False, domain=[(0.1, 2)], text="({0} > 0)", latex="[{0} > 0]", symbol="> 0", doc="1 where x > 0, else 0: the derivative of relu.")
 wins        = elementwise("wins",        _wins_number, _wins, 0, 0, selects=True, analytic=False, text="(({0} > {1}) + ({0} == {1}) / 2)", latex="[{0} > {1}]", symbol=">", doc="1 where a > b, 1/2 where they are equal, else 0: the derivative of maximum.")
