@@ -1,0 +1,71 @@
+"""Parameters are found by walking attributes."""
+
+import pathlib
+import re
+
+import numpy as np
+
+import nn
+from autodiff import Tensor, Value
+from nn import Layer, Module, Network, Neuron
+
+
+class Model(Module):
+    def __init__(self):
+        self.body = Network([1, 2, 1], seed=0)
+        self.heads = [Neuron(1, seed=1), Neuron(1, seed=2)]
+        self.table = {"scale": Value(2.0), "rest": (Value(3.0),)}
+        self.matrix = Tensor(np.zeros((2, 3)))
+        self.constant = Value(4.0, requires_grad=False)
+        self.again = self.heads[0].bias
+        self.cache = Value(1.0) * 2
+        self.name = "model"
+
+
+def test_named_parameters():
+    names = [name for name, _ in Model().named_parameters()]
+    assert names == [
+        *(f"body.layers.0.neurons.{i}.{part}" for i in (0, 1) for part in ("weights.0", "bias")),
+        *(f"body.layers.1.neurons.0.{part}" for part in ("weights.0", "weights.1", "bias")),
+        *(f"heads.{i}.{part}" for i in (0, 1) for part in ("weights.0", "bias")),
+        "table.scale",
+        "table.rest.0",
+        "matrix",
+    ]
+
+
+def test_a_shared_part_counts_once_and_a_cycle_ends():
+    model = Model()
+    before = model.parameters()
+    model.shared, model.self = model.body, model
+    assert model.parameters() == before
+    assert len(set(before)) == len(before)
+
+
+def test_zero_grad():
+    neuron = Neuron(2, seed=0)
+    neuron([1, 1]).backward()
+    assert all(p.grad is not None for p in neuron.parameters())
+    neuron.zero_grad()
+    assert all(p.grad is None for p in neuron.parameters())
+
+
+def test_repr_shows_the_parts_and_counts_numbers():
+    model = Model()
+    assert repr(model).splitlines() == [
+        "Model(19 parameters)",
+        "  body: Network([1, 2, 1], activation='tanh')",
+        "  heads.0: Neuron(1, activation='tanh')",
+        "  heads.1: Neuron(1, activation='tanh')",
+    ]
+
+
+def test_count():
+    assert len(Network([4, 8, 3], seed=0).parameters()) == 4 * 8 + 8 + 8 * 3 + 3
+    assert len(Layer(3, 2, seed=0).parameters()) == 8
+
+
+def test_no_gradient_is_written_by_hand():
+    for path in pathlib.Path(nn.__file__).parent.glob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        assert not re.search(r"def \w*backward|\.grad\s*[-+*/]?=[^=]", source), path
