@@ -72,7 +72,7 @@ def built_in(sizes: Sequence[Point], edges: Sequence[Edge], direction: Direction
 
     >>> layout = built_in([(40, 20), (40, 20)], [Edge(0, 1, 0, 1)])
     >>> layout.corners, layout.width
-    (((0.0, 0.0), (66.0, 0.0)), 106.0)
+    (((0.0, 0.0), (84.0, 0.0)), 124.0)
     """
     flow = [(w, h) if direction == "LR" else (h, w) for w, h in sizes]
     rank = ranks_of(len(flow), edges)

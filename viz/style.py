@@ -67,6 +67,8 @@ def stylesheet(theme: Theme) -> str:
 
 def _shapes(root: str) -> str:
     rules = [
+        # In a rule for screens only: converters take a height of "auto" for no height at all.
+        f"@media screen {{ {root} {{ max-width: 100%; height: auto; }} }}",
         f"{root} text {{ font-family: {FONT}; stroke: none; }}",
         f"{root} .name, {root} .symbol {{ font-weight: bold; }}",
         f"{root} .constant .box {{ stroke-dasharray: 3 3; }}",

@@ -44,7 +44,6 @@ def svg_of(graph: Graph, faces: Sequence[Face], layout: Layout, *, title: str, n
         width=width,
         height=height,
         viewBox=f"0 0 {_round(width)} {_round(height)}",
-        style="max-width: 100%; height: auto",
     )
 
 

@@ -1,6 +1,8 @@
 """``draw`` and ``Picture`` as their users meet them."""
 
 import ast
+import doctest
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -134,3 +136,9 @@ def test_viz_knows_the_engine_and_nobody_else():
             names = [alias.name for alias in part.names] if isinstance(part, ast.Import) else []
             names += [part.module or ""] if isinstance(part, ast.ImportFrom) else []
             assert {name.split(".")[0] for name in names} <= allowed, path.name
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in Path(viz.__file__).parent.glob("*.py")))
+def test_the_examples_in_the_documentation_run(name):
+    module = importlib.import_module("viz" if name == "__init__" else f"viz.{name}")
+    assert doctest.testmod(module, optionflags=doctest.ELLIPSIS).failed == 0

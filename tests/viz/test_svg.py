@@ -1,5 +1,6 @@
 """What the SVG says, to the eye, to a screen reader and to a converter."""
 
+import io
 import re
 
 import numpy as np
@@ -240,3 +241,14 @@ def test_automatic_colours_follow_the_reader():
     assert PALETTES["dark"]["gradient"] in dark
     assert PALETTES["print"]["header"] in paper
     assert drawn(square(), theme="dark").root.get("class") == "clearprop-dark"
+
+
+@pytest.mark.parametrize("theme", ["auto", "light"])
+def test_a_converter_sees_the_light_colours(theme):
+    cairosvg = pytest.importorskip("cairosvg", reason="cairosvg is not installed", exc_type=ImportError)
+    pyplot = pytest.importorskip("matplotlib.image", reason="matplotlib is not installed")
+    png = cairosvg.svg2png(bytestring=draw(square(), layout="builtin", theme=theme).svg.encode())
+    pixels = pyplot.imread(io.BytesIO(png))
+    assert pixels[2, 2, :3] == pytest.approx([1, 1, 1])
+    leaf = [int(PALETTES["light"]["leaf"][k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    assert (np.abs(pixels[..., :3] - leaf).max(axis=-1) < 0.01).mean() > 0.1
