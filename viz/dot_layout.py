@@ -42,7 +42,7 @@ def _source(sizes: Sequence[Point], edges: Sequence[Edge], direction: Direction)
     except ImportError:
         raise DotError("the Python package graphviz is missing: pip install graphviz") from None
     graph = graphviz.Digraph(
-        graph_attr={"rankdir": direction, "nodesep": "0.2", "ranksep": "0.45"},
+        graph_attr={"rankdir": direction, "nodesep": "0.2", "ranksep": "0.45" if direction == "LR" else "0.6"},
         node_attr={"shape": "record", "fixedsize": "true", "margin": "0", "fontsize": "1"},
         edge_attr={"arrowhead": "none"},
     )
