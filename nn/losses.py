@@ -212,13 +212,8 @@ def _pairs(loss: str, predictions: Any, targets: Any, where: str = "") -> list[t
             "one number" if one else f"{len(x)} of them" for one, x in zip(single, (predictions, targets), strict=True)
         ]
         raise ValueError(f"{loss}:{where} the prediction is {shown[0]} and the target is {shown[1]}")
-    predictions, targets = _list(predictions), _list(targets)
-    if len(predictions) != len(targets):
-        raise ValueError(f"{loss}:{where} {len(predictions)} predictions and {len(targets)} targets")
-    if not predictions:
-        raise ValueError(f"{loss}:{where} there are no predictions")
     found = []
-    for i, (p, t) in enumerate(zip(predictions, targets, strict=True)):
+    for i, (p, t) in enumerate(_beside(f"{loss}:{where}", predictions, targets, "predictions and {} targets")):
         found += _pairs(loss, p, t, f" sample {i}:")
     return found
 
@@ -227,17 +222,21 @@ def _rows(loss: str, scores: Any, labels: Any) -> list[tuple[list[Any], int]]:
     """Each row of scores with its class index."""
     if isinstance(labels, Number):
         scores, labels = [scores], [labels]
-    scores, labels = _list(scores), _list(labels)
-    if len(scores) != len(labels):
-        raise ValueError(f"{loss}: {len(scores)} rows of scores and {len(labels)} labels")
-    if not scores:
-        raise ValueError(f"{loss}: there are no predictions")
     rows = []
-    for i, (row, label) in enumerate(zip(scores, labels, strict=True)):
+    for i, (row, label) in enumerate(_beside(f"{loss}:", scores, labels, "rows of scores and {} labels")):
         if _depth(row) != 1 or len(row) < 2:
             raise ValueError(f"{loss}: sample {i} needs a row of two or more scores, one for each class; given {row!r}")
         rows.append((_list(row), _class(loss, i, label, len(row))))
     return rows
+
+
+def _beside(start: str, predictions: Any, targets: Any, words: str) -> list[tuple[Any, Any]]:
+    predictions, targets = _list(predictions), _list(targets)
+    if len(predictions) != len(targets):
+        raise ValueError(f"{start} {len(predictions)} {words.format(len(targets))}")
+    if not predictions:
+        raise ValueError(f"{start} there are no predictions")
+    return list(zip(predictions, targets, strict=True))
 
 
 def _class(loss: str, i: int, label: Any, classes: int) -> int:

@@ -3,9 +3,11 @@
 import re
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 
-from examples.first_network import run
+from examples.datasets import read_iris, stratified_split
+from examples.first_network import run, train_a_network
 
 
 def test_in_full(tmp_path, capsys):
@@ -20,6 +22,19 @@ def test_in_full(tmp_path, capsys):
     losses = [float(loss) for loss in re.findall(r"epoch [ \d]+/40   loss (\S+)", shown)]
     assert len(losses) == 8
     assert losses[-1] < losses[0] / 2
+
+
+def test_nothing_about_the_test_flowers_leaks_into_training(capsys):
+    def losses(flowers):
+        train_a_network(flowers, 2, np.random.default_rng(0))
+        return re.findall(r"loss (\d\S+)", capsys.readouterr().out)
+
+    flowers = read_iris()
+    _, test = stratified_split(flowers.labels, 1 / 3, np.random.default_rng(0))
+    others = read_iris()
+    others.features[test] *= 100
+    assert len(losses(flowers)) == 1
+    assert losses(others) == losses(flowers)
 
 
 def test_the_backward_pass_it_tells_is_true(tmp_path, capsys):

@@ -170,7 +170,12 @@ def test_probabilities_0_and_1(p, t, value, slope):
 
 
 def test_a_small_probability_keeps_its_digits():
-    assert binary_cross_entropy([1e-20], [0]) == pytest.approx(1e-20, rel=1e-14)
+    assert binary_cross_entropy([1e-20], [0]) == pytest.approx(1e-20, rel=1e-14, abs=0)
+
+
+def test_the_side_that_does_not_count_is_not_in_the_graph():
+    assert binary_cross_entropy_with_logits([Value(0.5)], [0]).op.name == "softplus"
+    assert binary_cross_entropy_with_logits([Value(0.5)], [1]).op.name == "softplus"
 
 
 def test_one_sample_needs_no_list():

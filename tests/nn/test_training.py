@@ -82,11 +82,24 @@ def test_history_and_validation():
     assert history["loss"] == alone["loss"], "validation teaches nothing"
 
 
-def test_predict_records_no_graph_and_accepts_lists():
+def test_predict_accepts_lists():
     network = Network([2, 3, 1], seed=0)
-    outputs = predict(network, X.tolist())
-    assert outputs.tolist() == [network(row).data for row in X]
-    assert all(p.grad is None for p in network.parameters())
+    assert predict(network, X.tolist()).tolist() == [network(row).data for row in X]
+
+
+def test_a_graph_is_recorded_for_training_only():
+    class Watched(Network):
+        def __call__(self, row):
+            output = super().__call__(row)
+            recorded.append(output.requires_grad)
+            return output
+
+    recorded = []
+    network = Watched([2, 1], seed=0)
+    quietly(network, epochs=1, validation=(X[:3], Y[:3]))
+    assert recorded == [True] * 5 + [False] * 3
+    network.predict(X[:2])
+    assert recorded[8:] == [False] * 2
 
 
 def test_any_model_and_any_loss():
@@ -196,7 +209,6 @@ def test_bad_data_is_refused_before_anything_is_learnt():
     assert [p.data for p in network.parameters()] == before
 
 
-def test_mse_is_the_default():
-    assert quietly(Network([2, 1], seed=0), epochs=2, seed=0) == quietly(
-        Network([2, 1], seed=0), epochs=2, seed=0, loss=mse
-    )
+def test_defaults():
+    spelt_out = {"loss": mse, "learning_rate": 0.1, "batch_size": 16, "epochs": 100}
+    assert quietly(Network([2, 1], seed=0), seed=0) == quietly(Network([2, 1], seed=0), seed=0, **spelt_out)
