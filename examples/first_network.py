@@ -58,7 +58,7 @@ def train_a_network(flowers: Dataset, epochs: int, rng: np.random.Generator) -> 
     print(f"{len(flowers.labels)} irises of three species: {', '.join(flowers.classes)}.")
     print(f"Each is four numbers: {', '.join(IRIS_FEATURES)}.")
     print(f"{len(train)} are for learning, {len(test)} are held out for the test.")
-    print(f"The network, {network}, has {len(network.parameters())} weights, all drawn at random.")
+    print(f"The network, {network}, has {len(network.parameters())} numbers to learn, random at first.")
     print("An epoch is once through the flowers for learning. The loss is the mean squared error of the outputs:\n")
 
     network.fit(X[train], y[train], loss="mse", optimizer=optimizer, epochs=epochs, batch_size=25, seed=rng, verbose=5)
@@ -67,13 +67,12 @@ def train_a_network(flowers: Dataset, epochs: int, rng: np.random.Generator) -> 
     right = guesses == flowers.labels[test]
     print(f"\nTest accuracy: {right.mean():.3f} ({right.sum()} of {len(test)} flowers it had never seen)")
     for i, guess in zip(test[~right], guesses[~right], strict=True):
-        print(
-            f"  mistaken: flower {i} is {flowers.classes[flowers.labels[i]]}, the network says {flowers.classes[guess]}"
-        )
+        truth = flowers.classes[flowers.labels[i]]
+        print(f"  mistaken: flower {i} is {truth}, the network says {flowers.classes[guess]}")
     return float(right.mean())
 
 
-def follow_one_backward_pass(flowers: Dataset, output: Path, rng: np.random.Generator) -> Path:
+def follow_one_backward_pass(flowers: Dataset, folder: Path, rng: np.random.Generator) -> Path:
     """One neuron, one flower, every gradient; returns where the picture of the graph is."""
     flower = standardised(flowers.features, flowers.features)[0]
     species = flowers.classes[flowers.labels[0]]
@@ -88,15 +87,15 @@ def follow_one_backward_pass(flowers: Dataset, output: Path, rng: np.random.Gene
     print(f"\nIts output should be 1 for {species}. The loss is how far it is from that, squared.\n")
 
     neuron = Neuron(4, activation="tanh", seed=rng)
-    result = neuron(flower)
-    loss = squared_error(result)
-    result.label, loss.label = "output", "loss"
+    output = neuron(flower)
+    loss = squared_error(output)
+    output.label, loss.label = "output", "loss"
 
     loss.backward()
     print(explain(loss))
 
-    output.mkdir(parents=True, exist_ok=True)
-    picture = output / "one_neuron.svg"
+    folder.mkdir(parents=True, exist_ok=True)
+    picture = folder / "one_neuron.svg"
     viz.draw(loss).save(str(picture))
     print(f"\nThe same graph as a picture: {picture}")
 
