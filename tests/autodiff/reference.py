@@ -223,7 +223,7 @@ REFERENCES: dict[str, Function] = {
     "floor": lambda z: np.floor(np.real(z)),
     "ceil": lambda z: np.ceil(np.real(z)),
     "round": lambda z: np.round(np.real(z)),
-    "is_positive": lambda z: np.real(z) > 0,
+    "is_positive": lambda z: _choose(np.real(z) > 0, 1.0, 0.0),
     "wins": _wins,
     # shapes
     "reshape": lambda z, shape: z.reshape(shape),
