@@ -7,6 +7,7 @@ nothing of graphs but this: given a node, it hands the call to the node's class.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -23,6 +24,7 @@ TABLE: dict[str, Primitive] = {}
 """Every primitive by name, in the order in which the rows were written."""
 
 
+@dataclass(eq=False, repr=False)
 class Primitive:
     """One operation: one row of the table.
 
@@ -52,63 +54,46 @@ class Primitive:
         doc, source: a sentence for the documentation; the paper or book of a method.
     """
 
-    def __init__(
-        self,
-        name: str,
-        number: Callable[..., Any] | None,
-        array: Callable[..., Any],
-        *,
-        partials: Sequence[Any] | None = None,
-        rules: Any = None,
-        arity: int | None = None,
-        variadic: bool = False,
-        selects: bool = False,
-        analytic: bool = True,
-        symbol: str | None = None,
-        text: str | None = None,
-        latex: str | None = None,
-        domain: Sequence[tuple[float, float]] | None = None,
-        kinks: Sequence[float] = (),
-        cases: Sequence[tuple[Any, dict[str, Any]]] = (),
-        operator: str | None = None,
-        shortcuts: dict[float, str] | None = None,
-        numpy: Sequence[str] | None = None,
-        doc: str = "",
-        source: str = "",
-    ) -> None:
-        self.name = name
-        self.number = number
-        self.array = array
-        self.quiet = np.errstate(all="ignore")(array)  # without NumPy's warnings: inf and NaN are answers here
-        self.partials = tuple(p if callable(p) or type(p) is int else _constant(p) for p in partials) if partials is not None else None
-        self.rules = rules
-        self.variadic = variadic
-        self.selects = selects
-        self.analytic = analytic
-        self.symbol = symbol or name
-        self.text = text
-        self.latex = latex
-        self.kinks = tuple(kinks)
-        self.cases = tuple(cases)
-        self.operator = operator
-        self.shortcuts = shortcuts or {}
-        self.numpy = (name,) if numpy is None else tuple(numpy)
-        self.doc = doc
-        self.source = source
+    name: str
+    number: Callable[..., Any] | None
+    array: Callable[..., Any]
+    _: KW_ONLY
+    partials: Sequence[Any] | None = None
+    rules: Any = None
+    arity: int | None = None
+    variadic: bool = False
+    selects: bool = False
+    analytic: bool = True
+    symbol: str = ""
+    text: str | None = None
+    latex: str | None = None
+    domain: Sequence[tuple[float, float]] = ()
+    kinks: Sequence[float] = ()
+    cases: Sequence[tuple[Any, dict[str, Any]]] = ()
+    operator: str | None = None
+    shortcuts: dict[float, str] = field(default_factory=dict)
+    numpy: Sequence[str] | None = None
+    doc: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        self.quiet = np.errstate(all="ignore")(self.array)  # without NumPy's warnings: inf and NaN are answers here
+        self.symbol = self.symbol or self.name
+        self.numpy = (self.name,) if self.numpy is None else tuple(self.numpy)
         if self.partials is not None:
-            arity = len(self.partials)
-        elif not variadic:
-            arity = len(rules)
-        self.arity = arity
-        self.domain = tuple(domain) if domain else ((-2.0, 2.0),) * (arity or 1)
-        self.input_names, self.defaults = _signature(number, array, arity, variadic)
+            self.partials = tuple(p if callable(p) or type(p) is int else _constant(p) for p in self.partials)
+            self.arity = len(self.partials)
+        elif not self.variadic:
+            self.arity = len(self.rules)
+        self.domain = tuple(self.domain) or ((-2.0, 2.0),) * (self.arity or 1)
+        self.input_names, self.defaults = _signature(self.number, self.array, self.arity, self.variadic)
         self.needs = [name for name, default in self.defaults.items() if default is REQUIRED]
         # The partials of a function of one or two numbers, None standing for 1: the backward pass of scalar
         # graphs has a short way for these.
         self.scalar = None
-        if self.partials is not None and not self.defaults and (arity == 1 or (arity == 2 and not selects)):
+        if self.partials is not None and not self.defaults and self.arity <= (1 if self.selects else 2):
             self.scalar = tuple(None if p == 1 else p if callable(p) else _constant(p) for p in self.partials)
-        self.__doc__ = "\n\n".join(filter(None, [self.signature(), doc, source and f"Source: {source}"]))
+        self.__doc__ = "\n\n".join(filter(None, [self.signature(), self.doc, self.source and f"Source: {self.source}"]))
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         if params or self.defaults or len(args) != self.arity:
@@ -167,7 +152,7 @@ class Primitive:
                 return self.number(*args, **params)
             except (ArithmeticError, ValueError, TypeError):
                 return self.on_numbers(args, params)
-        return self.quiet(*args, **params)
+        return self.quiet(*[np.asarray(x) if type(x) is list else x for x in args], **params)
 
     def on_numbers(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """The value that IEEE arithmetic gives where Python would raise: ``1 / 0`` is inf, ``log(-1)`` NaN."""
