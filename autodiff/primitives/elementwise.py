@@ -29,17 +29,10 @@ def elementwise(name: str, number: Any, array: Any, *partials: Any, **columns: A
 
 
 # ── forward functions that neither math nor NumPy has ────────────────────────────────────────────────
-def _power(a: Any, b: Any) -> Any:
-    return math.pow(a, b) if type(a) is float is type(b) else a ** b
-
-def _sign(x: Any) -> Any:
-    return x if x != x else (x > 0) - (x < 0)
-
-def _logaddexp(a: float, b: float) -> float:
-    return a + LN2 if a == b else builtins.max(a, b) + math.log1p(math.exp(-builtins.abs(a - b)))
-
-def _softplus(x: Any) -> Any:
-    return np.log1p(np.exp(x)) if np.iscomplexobj(x) else np.logaddexp(x, 0)
+_power      = lambda a, b: math.pow(a, b) if type(a) is float is type(b) else a ** b
+_sign       = lambda x: x if x != x else (x > 0) - (x < 0)
+_logaddexp  = lambda a, b: a + LN2 if a == b else builtins.max(a, b) + math.log1p(math.exp(-builtins.abs(a - b)))
+_softplus: Any = lambda x: np.log1p(np.exp(x)) if np.iscomplexobj(x) else np.logaddexp(x, 0)
 
 def _sigmoid(x: Any) -> Any:
     if np.iscomplexobj(x):
@@ -47,20 +40,11 @@ def _sigmoid(x: Any) -> Any:
     e = np.exp(-np.abs(x))  # never overflows
     return np.where(x >= 0, 1, e) / (1 + e)
 
-def _relu(x: Any) -> Any:
-    return x if not x <= 0 else 0.0 if type(x) is float else 0
-
-def _elu(x: Any, alpha: float = 1.0) -> Any:
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
-
-def _selu(x: Any) -> Any:
-    return SELU_SCALE * _elu(x, SELU_ALPHA)
-
-def _gelu_gate(x: Any) -> Any:
-    return 2 * GELU_SCALE * (x + GELU_CUBIC * x * x * x)
-
-def _clip(x: Any, min: Any = None, max: Any = None) -> Any:
-    return np.clip(x, min, max)
+_relu       = lambda x: x if not x <= 0 else 0.0 if type(x) is float else 0
+_elu: Any   = lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+_selu       = lambda x: SELU_SCALE * _elu(x, SELU_ALPHA)
+_gelu_gate: Any = lambda x: 2 * GELU_SCALE * (x + GELU_CUBIC * x * x * x)
+_clip       = lambda x, min=None, max=None: np.clip(x, min, max)
 
 def _clip_number(x: Any, min: Any = None, max: Any = None) -> Any:
     x = min if min is not None and x < min else x
@@ -71,8 +55,7 @@ def _wins_number(a: Any, b: Any) -> Any:
         return math.nan
     return Fraction(1, 2) if a == b else a > b
 
-def _wins(a: Any, b: Any) -> Any:
-    return np.where((a != a) | (b != b), np.nan, (a > b) + 0.5 * (a == b)).astype(np.result_type(a, b, np.float16))
+_wins       = lambda a, b: np.where((a != a) | (b != b), np.nan, (a > b) + 0.5 * (a == b)).astype(np.result_type(a, b, np.float16))
 
 def _turn(x: Any, a: Any, b: Any) -> Any:
     """x / (a² + b²) without overflow, and 0 where a and b are."""

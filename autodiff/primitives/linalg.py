@@ -57,8 +57,7 @@ def contraction(name: str, array: Any, equation: Any, **columns: Any) -> Primiti
     rules = [lambda g, a, b, out, k=k, **params: contraction_rule(k, g, (a, b), equation(a, b, **params)) for k in (0, 1)]
     return primitive(name, None, array, rules=rules, **columns)
 
-def _letters(a: Any, b: Any) -> tuple[str, str]:
-    return string.ascii_lowercase[: a.ndim], string.ascii_uppercase[: b.ndim]
+_letters: Any = lambda a, b: (string.ascii_lowercase[: a.ndim], string.ascii_uppercase[: b.ndim])
 
 def _tensordot(a: Any, b: Any, axes: Any = 2) -> str:
     left, right = _letters(a, b)
@@ -76,8 +75,7 @@ def _dot(a: Any, b: Any) -> str:
         return _tensordot(a, b, 0)
     return _tensordot(a, b, ((a.ndim - 1,), (builtins.max(b.ndim - 2, 0),)))
 
-def _inner(a: Any, b: Any) -> str:
-    return _tensordot(a, b, 0 if a.ndim == 0 or b.ndim == 0 else ((a.ndim - 1,), (b.ndim - 1,)))
+_inner    = lambda a, b: _tensordot(a, b, 0 if a.ndim == 0 or b.ndim == 0 else ((a.ndim - 1,), (b.ndim - 1,)))
 
 def einsum(equation: str, *operands: Any, optimize: Any = True) -> Any:
     """The sum of products that ``equation`` names, as ``np.einsum`` computes it.
@@ -157,8 +155,7 @@ def _solve_left(g: Any, a: Any, b: Any, out: Any) -> Any:
     back = _solve_right(g, a, b, out)
     return -(expand_dims(back, -1) * expand_dims(out, -2)) if b.ndim == 1 else -(back @ out.mT)
 
-def _cholesky(a: Any) -> Any:
-    return np.linalg.cholesky((a + np.swapaxes(a, -1, -2)) / 2)
+_cholesky = lambda a: np.linalg.cholesky((a + np.swapaxes(a, -1, -2)) / 2)
 
 def _cholesky_rule(g: Any, a: Any, out: Any) -> Any:
     half = 1 - 0.5 * np.eye(a.shape[-1], dtype=plain(a).dtype)

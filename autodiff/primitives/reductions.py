@@ -69,8 +69,7 @@ def _var(x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any
     x = np.asarray(x)
     return np.sum(centered(x, axis) ** 2, axis=axis, keepdims=keepdims) / builtins.max(count(x, axis) - ddof, 0)
 
-def _std(x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
-    return np.sqrt(_var(x, axis, keepdims, ddof))
+_std         = lambda x, axis=None, keepdims=False, ddof=0: np.sqrt(_var(x, axis, keepdims, ddof))
 
 def _norm(x: Any, ord: Any = 2, axis: Any = None, keepdims: bool = False) -> Any:
     if ord not in (1, 2, np.inf):
@@ -103,8 +102,7 @@ def _softmax(x: Any, axis: int = -1) -> Any:
     e = np.exp(x - _finite_max(x, axis))
     return e / e.sum(axis=axis, keepdims=True)
 
-def _log_softmax(x: Any, axis: int = -1) -> Any:
-    return x - _logsumexp(x, axis, keepdims=True)
+_log_softmax = lambda x, axis=-1: x - _logsumexp(x, axis, keepdims=True)
 
 
 # ── rules that take more than a line ─────────────────────────────────────────────────────────────────

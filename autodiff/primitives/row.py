@@ -29,54 +29,34 @@ class Primitive:
     """One operation: one row of the table.
 
     Calling a primitive with numbers gives a number, with arrays an array, and with nodes a node that
-    remembers how it was made. ``python -m autodiff sin`` prints a row's documentation.
-
-    Columns:
-        name: what the operation is called, in NumPy's words.
-        number: forward on Python numbers, or None where the operation needs an array.
-        array: forward on NumPy arrays. The arguments after the inputs are its parameters.
-        partials: for an elementwise operation, one entry per input: the local derivative
-            d out / d input as a function of ``(*inputs, out, **params)``, or a plain number.
-        rules: for a structural operation, one function per input,
-            ``(upstream, *inputs, out, **params) -> contribution``; with ``variadic`` a single
-            function ``(k, upstream, inputs, out, **params)`` for input number ``k``.
-        selects: a partial of exactly 0 means that the input was not read at all, so that even an
-            infinite upstream gradient contributes 0 through it.
-        analytic: the forward functions continue to complex numbers (the complex step applies).
-        symbol, text, latex: what a drawing, a line of Python and a formula show.
-        domain: one ``(low, high)`` per input, an interval free of kinks in which tests may sample.
-        kinks: inputs where the derivative jumps, for tests to look at our conventions.
-        cases: ``(shapes, params)`` on which tests run a structural operation; for an elementwise one the
-            parameters that they try beside the defaults.
-        operator: the Python operator it implements (``"add"`` for ``+``).
-        shortcuts: rows that the operator stands for at certain right operands: ``x ** 2`` is a square.
-        numpy: the names under which NumPy has the same function (``"linalg.inv"``); by default ``name``.
-        doc, source: a sentence for the documentation; the paper or book of a method.
+    remembers how it was made. The fields are the columns of the table; ``python -m autodiff sin`` prints a row.
     """
 
-    name: str
-    number: Callable[..., Any] | None
-    array: Callable[..., Any]
+    # fmt: off
+    name: str                               # what the operation is called, in NumPy's words
+    number: Callable[..., Any] | None       # forward on Python numbers, or None where the operation needs an array
+    array: Callable[..., Any]               # forward on NumPy arrays; the arguments after the inputs are parameters
     _: KW_ONLY
-    partials: Sequence[Any] | None = None
-    rules: Any = None
-    arity: int | None = None
-    variadic: bool = False
-    selects: bool = False
-    analytic: bool = True
-    symbol: str = ""
-    text: str | None = None
-    latex: str | None = None
-    domain: Sequence[tuple[float, float]] = ()
-    kinks: Sequence[float] = ()
-    cases: Sequence[tuple[Any, dict[str, Any]]] = ()
-    operator: str | None = None
-    shortcuts: dict[float, str] = field(default_factory=dict)
-    numpy: Sequence[str] | None = None
-    doc: str = ""
-    source: str = ""
+    partials: Sequence[Any] | None = None   # elementwise: for each input d out / d input, (*inputs, out, **params) -> ..., or a plain number
+    rules: Any = None                       # structural: for each input (upstream, *inputs, out, **params) -> contribution;
+    variadic: bool = False                  # ... or, for any number of inputs, one (k, upstream, inputs, out, **params) -> contribution
+    selects: bool = False                   # a partial of exactly 0 means "not read": even an infinite upstream gradient contributes 0
+    analytic: bool = True                   # the forward functions continue to complex numbers (the complex step applies)
+    symbol: str = ""                        # what a drawing shows
+    text: str | None = None                 # a line of Python: "{0} + {1}"
+    latex: str | None = None                # a formula
+    domain: Sequence[tuple[float, float]] = ()              # for each input an interval free of kinks, in which tests sample
+    kinks: Sequence[float] = ()                             # inputs where the derivative jumps
+    cases: Sequence[tuple[Any, dict[str, Any]]] = ()        # (shapes, params) for tests of a structural row; params for those of an elementwise one
+    operator: str | None = None                             # the Python operator it implements ("add" for +)
+    shortcuts: dict[float, str] = field(default_factory=dict)  # rows that the operator stands for at certain right operands: x ** 2 is a square
+    numpy: Sequence[str] | None = None                      # NumPy's names for the same function ("linalg.inv"); by default ``name``
+    doc: str = ""                                           # sentences for the documentation
+    source: str = ""                                        # the paper or book of a method
+    # fmt: on
 
     def __post_init__(self) -> None:
+        self.arity: int | None = None
         self.quiet = np.errstate(all="ignore")(self.array)  # without NumPy's warnings: inf and NaN are answers here
         self.symbol = self.symbol or self.name
         self.numpy = (self.name,) if self.numpy is None else tuple(self.numpy)
@@ -91,11 +71,12 @@ class Primitive:
         # The partials of a function of one or two numbers, None standing for 1: the backward pass of scalar
         # graphs has a short way for these.
         self.scalar = None
-        if self.partials is not None and not self.defaults and self.arity <= (1 if self.selects else 2):
+        if self.partials is not None and not self.defaults and (self.arity or 0) <= (1 if self.selects else 2):
             self.scalar = tuple(None if p == 1 else p if callable(p) else _constant(p) for p in self.partials)
         self.__doc__ = "\n\n".join(filter(None, [self.signature(), self.doc, self.source and f"Source: {self.source}"]))
 
     def __call__(self, *args: Any, **params: Any) -> Any:
+        """The operation on numbers, on arrays or, where there is a node among the inputs, on nodes."""
         if params or self.defaults or len(args) != self.arity:
             args, params = self.bind(args, params)
         for x in args:

@@ -56,8 +56,7 @@ def _put(x: Any, values: Any, index: Any) -> Any:
     out[index] = values
     return out
 
-def _scatter_add(x: Any, values: Any, index: Any) -> Any:
-    return x + _scatter(np.broadcast_to(values, np.asarray(x)[index].shape), index, np.shape(x))
+_scatter_add = lambda x, values, index: x + _scatter(np.broadcast_to(values, np.asarray(x)[index].shape), index, np.shape(x))
 
 def _along_rule(g: Any, x: Any, out: Any, indices: Any, axis: Any) -> Any:
     if axis is None:
@@ -139,9 +138,9 @@ sort         = structural("sort",         lambda x, axis=-1: np.sort(x, axis=axi
 
 getitem      = structural("getitem",      lambda x, index: np.asarray(x)[index],                            lambda g, x, out, index: scatter(g, index, x.shape), symbol="[ ]", text="{0}[...]", latex="{0}[\\cdot]",
     cases=[([(2, 3)], {"index": 1}), ([(2, 3)], {"index": (slice(None), slice(None, None, -2))}), ([(4,)], {"index": np.array([0, 0, 1])}), ([(2, 3)], {"index": (np.array([0, 1, 1]), np.array([2, 2, 2]))}), ([(3, 2)], {"index": (None, Ellipsis, 0)})])
-scatter      = structural("scatter",      lambda values, index, shape: _scatter(values, index, shape),      lambda g, values, out, index, shape: getitem(g, index),                        doc="Zeros of a shape, with the values added at the index (twice where it occurs twice).", cases=[([(3,)], {"index": np.array([0, 0, 2]), "shape": (4,)}), ([(2,)], {"index": (slice(None), 1), "shape": (2, 3)})])
-put          = structural("put",          lambda x, values, index: _put(x, values, index),                  lambda g, x, values, out, index: put(g, 0.0, index), lambda g, x, values, out, index: getitem(g, index), numpy=(), doc="A copy of x with x[index] = values.", cases=[([(4,), (2,)], {"index": np.array([3, 1])}), ([(2, 3), ()], {"index": (slice(None), 1)})])
-scatter_add  = structural("scatter_add",  lambda x, values, index: _scatter_add(x, values, index),          lambda g, x, values, out, index: g, lambda g, x, values, out, index: getitem(g, index), doc="A copy of x with the values added at the index (twice where it occurs twice).", cases=[([(4,), (3,)], {"index": np.array([3, 1, 1])}), ([(2, 3), ()], {"index": (slice(None), 1)})])
+scatter      = structural("scatter",      _scatter,     lambda g, values, out, index, shape: getitem(g, index),                        doc="Zeros of a shape, with the values added at the index (twice where it occurs twice).", cases=[([(3,)], {"index": np.array([0, 0, 2]), "shape": (4,)}), ([(2,)], {"index": (slice(None), 1), "shape": (2, 3)})])
+put          = structural("put",          _put,         lambda g, x, values, out, index: put(g, 0.0, index), lambda g, x, values, out, index: getitem(g, index), numpy=(), doc="A copy of x with x[index] = values.", cases=[([(4,), (2,)], {"index": np.array([3, 1])}), ([(2, 3), ()], {"index": (slice(None), 1)})])
+scatter_add  = structural("scatter_add",  _scatter_add, lambda g, x, values, out, index: g, lambda g, x, values, out, index: getitem(g, index), doc="A copy of x with the values added at the index (twice where it occurs twice).", cases=[([(4,), (3,)], {"index": np.array([3, 1, 1])}), ([(2, 3), ()], {"index": (slice(None), 1)})])
 take         = structural("take",         lambda x, indices, axis=None: np.take(x, np.asarray(indices), axis), _take_rule,                                                                 cases=[([(2, 3)], {"indices": np.array([0, 5, 5])}), ([(2, 3)], {"indices": np.array([[0, 2], [2, 2]]), "axis": 1})])
 take_along_axis = structural("take_along_axis", lambda x, indices, axis=-1: np.take_along_axis(x, indices, axis), _along_rule, cases=[([(2, 3)], {"indices": np.array([[2, 0], [1, 1]]), "axis": 1}), ([(2, 3)], {"indices": np.array([[1, 1]])}), ([(2, 3)], {"indices": np.array([5, 0, 5]), "axis": None})])
 
