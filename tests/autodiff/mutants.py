@@ -79,7 +79,7 @@ def start(mutant: Mutant) -> int:
     try:
         with damaged(mutant):
             nodes = [f"{TESTS}::{check}[{mutant.name}]" for check in CHECKS]
-            code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *nodes]))
+            code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *nodes]))
     finally:
         os._exit(code)
 

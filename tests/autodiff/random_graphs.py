@@ -179,6 +179,12 @@ def _along(rng: random.Random, x: Any) -> dict[str, Any] | None:
     return {"axis": rng.randrange(-x.ndim, x.ndim)} if x.ndim else None
 
 
+def _several(rng: random.Random, x: Any) -> dict[str, Any] | None:
+    """Along an axis of more than one entry: alone, an entry cancels within the operation, to the last digits."""
+    axes = [axis for axis in range(-x.ndim, x.ndim) if x.shape[axis] > 1]
+    return {"axis": rng.choice(axes)} if axes else None
+
+
 def _untied(chooser: Chooser) -> Chooser:
     """Only for arrays in which no two sizes are nearly equal."""
 
@@ -219,7 +225,8 @@ UNARY: dict[str, Chooser] = {
     **dict.fromkeys(["sum", "mean", "prod", "logsumexp"], _reducing),
     **dict.fromkeys(["max", "min"], _untied(_reducing)),
     **dict.fromkeys(["var", "std"], _spread),
-    **dict.fromkeys(["softmax", "log_softmax", "cumsum", "cumprod"], _along),
+    **dict.fromkeys(["cumsum", "cumprod"], _along),
+    **dict.fromkeys(["softmax", "log_softmax"], _several),
     "norm": _untied(lambda rng, x: {"ord": rng.choice((1, 2, np.inf)), **_reducing(rng, x)}),
     "sort": _untied(_along),
     "getitem": _index,
