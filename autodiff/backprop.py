@@ -35,7 +35,7 @@ def newest_first(output: Node, since: int = 0) -> list[Node]:
     stack = [output] if output.op is not None else []
     while stack:
         node = stack.pop()
-        if node in seen or node.clock < since:
+        if node in seen or (since and node.clock < since):
             continue
         seen.add(node)
         found.append(node)

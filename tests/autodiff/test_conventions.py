@@ -269,7 +269,7 @@ def test_fractions_stay_exact():
         a / 0
     with pytest.raises(ad.ExactError, match=r"mixes fractions and floats; write Fraction\(1, 2\)"):
         a * 0.5
-    with pytest.raises(ad.ExactError, match="gradient of .* is no fraction"):
+    with pytest.raises(ad.ExactError, match=r"gradient of .* is no fraction"):
         (a ** Value(Fraction(2))).backward()
 
 
@@ -368,13 +368,13 @@ def test_truth_and_comparison():
     np.testing.assert_array_equal(t > 1.5, [False, True])
     assert type(t > 1.5) is np.ndarray
     assert (Value(2.0) < 3) is True
-    assert (2 >= Value(2.0)) is True
+    assert (Value(2.0) <= 2) is True
 
 
 def test_equality_is_identity():
     a, b = Value(2.0), Value(2.0)
     assert a != b
-    assert a == a  # noqa: PLR0124
+    assert a == a
     assert len({a, b, a}) == 2
     assert {a: 1}[a] == 1
     t, u = Tensor([1.0]), Tensor([1.0])

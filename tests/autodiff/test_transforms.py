@@ -69,7 +69,7 @@ def test_argnums_aux_and_keywords():
 @settings(deadline=None, max_examples=50)
 @given(numbers)
 def test_any_order(x):
-    f = lambda v: ad.sin(v) * ad.exp(2 * v)  # noqa: E731
+    f = lambda v: ad.sin(v) * ad.exp(2 * v)
     z = (2 + 1j) ** np.arange(6) * np.exp((2 + 1j) * x)  # the n-th derivative is Im (2+i)^n e^((2+i)x)
     for n in range(6):
         assert f(x) == pytest.approx(z[n].imag, rel=1e-11, abs=1e-11 * abs(z[n]))
@@ -129,7 +129,7 @@ def test_jvp_of_what_does_not_depend():
 
 
 def test_jacobian_shapes_and_numbers():
-    f = lambda w, x: ad.tanh(w @ x)  # noqa: E731
+    f = lambda w, x: ad.tanh(w @ x)
     x = np.array([0.3, -0.2, 0.5])
     by_w, by_x = ad.jacobian(f, argnums=(0, 1))(MATRIX, x)
     assert by_w.shape == (2, 2, 3)
@@ -144,7 +144,7 @@ def test_jacobian_shapes_and_numbers():
 @given(st.lists(numbers, min_size=3, max_size=3), st.lists(numbers, min_size=3, max_size=3))
 def test_hessian_is_symmetric_and_hvp_is_its_product(x, v):
     x, v = np.array(x), np.array(v)
-    f = lambda t: ad.sin(t[0] * t[1]) * ad.exp(t[2]) + (t**3).sum()  # noqa: E731
+    f = lambda t: ad.sin(t[0] * t[1]) * ad.exp(t[2]) + (t**3).sum()
     h = ad.hessian(f)(x)
     np.testing.assert_allclose(h, h.T, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(ad.hvp(f, (x,), (v,))[0], h @ v, rtol=1e-11, atol=1e-12)
