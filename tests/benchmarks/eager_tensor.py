@@ -103,7 +103,9 @@ def mygrad(weights: list[Any], x: Any, y: Any) -> Callable[[], Any]:
 
 def main(rounds: int) -> None:
     systems = {"clearprop": clearprop, "by hand (NumPy)": by_hand}
-    systems |= available({"torch": ("PyTorch eager", pytorch), "autograd": ("HIPS autograd", hips), "mygrad": ("MyGrad", mygrad)})
+    systems |= available(
+        {"torch": ("PyTorch eager", pytorch), "autograd": ("HIPS autograd", hips), "mygrad": ("MyGrad", mygrad)}
+    )
     for size in SIZES:
         steps = {name: make(*data(*size)) for name, make in systems.items()}
         expected = [np.asarray(g) for g in steps["by hand (NumPy)"]()]
