@@ -1,8 +1,7 @@
 """Backpropagation: a stream of steps over the graph, and the functions that drain it.
 
-The whole algorithm is :func:`sweep`. From the output back to the leaves, newest node first, each node
-hands to each of its inputs what it received times its local derivative; what arrives at a node over
-several paths is added up.
+The whole algorithm is :func:`sweep`. From the output back to the leaves, newest node first, each node hands to each
+of its inputs what it received times its local derivative; what arrives at a node over several paths is added up.
 """
 
 from __future__ import annotations
