@@ -19,16 +19,17 @@ def as_number(data: Any) -> Any:
     """``data`` as a Value keeps it; TypeError where it is not one number."""
     if isinstance(data, np.ndarray) and data.ndim == 0:
         data = data[()]
-    if isinstance(data, Fraction):
-        return data
-    if isinstance(data, np.complexfloating | complex):
-        return complex(data)
-    if isinstance(data, numbers.Real | np.bool_):
-        try:
-            return float(data)
-        except OverflowError:
-            raise OverflowError(f"{str(data)[:20]}... is too large for a float; Fraction(...) keeps it exact") from None
-    raise holds_one_number(data)
+    if not isinstance(data, (float, int)):  # nearly always one of these
+        if isinstance(data, Fraction):
+            return data
+        if isinstance(data, (complex, np.complexfloating)):
+            return complex(data)
+        if not isinstance(data, (numbers.Real, np.bool_)):
+            raise holds_one_number(data)
+    try:
+        return float(data)
+    except OverflowError:
+        raise OverflowError(f"{str(data)[:20]}... is too large for a float; Fraction(...) keeps it exact") from None
 
 
 def as_number_like(number: Any, data: Any) -> Any:

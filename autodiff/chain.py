@@ -25,7 +25,11 @@ def edges(node: Node, upstream: Any, create_graph: bool = False) -> list[tuple[N
         contribution = None
         if x.requires_grad:
             if op.partials is not None:
-                contribution = times(upstream, local_derivative(op, k, values, out, params), op.selects)
+                local = local_derivative(op, k, values, out, params)
+                if type(local) is int and local == 1:
+                    contribution = upstream
+                else:
+                    contribution = gate(upstream, local) if op.selects else upstream * local
             elif op.variadic:
                 contribution = op.rules(k, upstream, values, out, **params or {})
             else:
@@ -53,13 +57,6 @@ def local_derivative(op: Primitive, k: int, values: Sequence[Any], out: Any, par
         if isinstance(out, Fraction):
             raise ExactError(f"d {op.name} at ({', '.join(map(str, values))}) is no fraction: {error}") from error
         return float(partial(*map(np.float64, values), np.float64(out), **params or {}))
-
-
-def times(upstream: Any, local: Any, selects: bool) -> Any:
-    """The chain rule on one edge."""
-    if type(local) is int and local == 1:
-        return upstream
-    return gate(upstream, local) if selects else upstream * local
 
 
 def _fit(contribution: Any, x: Node) -> Any:

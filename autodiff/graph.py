@@ -96,15 +96,8 @@ class Node:
         self._data = self.cast_like(new)
         self.clock = tick()
 
-    @property
-    def is_leaf(self) -> bool:
-        """Whether it was given rather than computed."""
-        return self.op is None
-
-    @property
-    def origin(self) -> Any:
-        """The source line that made the node, where it was recorded inside ``detect_anomaly()``."""
-        return (self._notes or {}).get("origin")
+    is_leaf = property(lambda self: self.op is None, doc="Whether it was given rather than computed.")
+    origin = property(lambda self: (self._notes or {}).get("origin"), doc="Its source line, inside detect_anomaly().")
 
     def name(self) -> str:
         """The label, or what stands in its place in a message."""
@@ -119,18 +112,6 @@ class Node:
     def zero_grad(self) -> None:
         """Forget the gradient that has accumulated."""
         self.grad = None
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        if self.op is not None:
-            raise errors.not_copyable(self)
-        return _rebuild, (type(self), self._data, self.requires_grad, self.label, self.scope, self.grad)
-
-
-def _rebuild(kind: type[Node], data: Any, requires_grad: bool, label: str | None, scope: str, grad: Any) -> Node:
-    node = new(kind)
-    node._set_leaf(data, requires_grad, label)
-    node._data, node.scope, node.grad = node.cast_like(data), scope, grad
-    return node
 
 
 def record(

@@ -13,6 +13,7 @@ import numpy as np
 
 from autodiff import errors, numpy_protocols
 from autodiff.backprop import backward
+from autodiff.copying import reduce_leaf
 from autodiff.graph import Node
 from autodiff.hooks import register_hook
 from autodiff.primitives import TABLE
@@ -41,6 +42,7 @@ class Operators(Node):
     __array__ = numpy_protocols.array
     backward = backward
     register_hook = register_hook
+    __reduce_ex__ = reduce_leaf  # type: ignore[assignment]
 
     if TYPE_CHECKING:  # bound from the table: one method for each row, see bind()
 

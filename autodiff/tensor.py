@@ -78,7 +78,8 @@ class Tensor(Operators):
     @classmethod
     def apply(cls, op: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         beside = next(x for x in args if isinstance(x, Tensor))
-        return _computed(op, tuple([x if type(x) is Tensor else cls.lift(x, beside) for x in args]), params)
+        inputs = tuple([x if type(x) is Tensor else cls.lift(x, beside) for x in args])
+        return _computed(op, inputs, [x._data for x in inputs], params, any([x.requires_grad for x in inputs]))
 
     shape = property(attrgetter("_data.shape"), doc="The lengths of the axes.")
     ndim = property(attrgetter("_data.ndim"), doc="The number of axes.")
@@ -111,26 +112,28 @@ class Tensor(Operators):
     pad = pad
 
 
-def _computed(op: Primitive, inputs: tuple[Tensor, ...], params: dict[str, Any]) -> Tensor:
+def _computed(op: Primitive, inputs: tuple[Tensor, ...], arrays: Any, params: dict[str, Any], carries: bool) -> Any:
     try:
-        data = op.quiet(*[x._data for x in inputs], **params)
+        data = op.quiet(*arrays, **params)
     except _RAISED as error:
         raise in_context(error, op, inputs, params) from error
     if type(data) is not np.ndarray or data.dtype is not FLOAT:
         data = array_result(op, inputs, data)
     data.setflags(write=False)
-    carries = False
-    for x in inputs:
-        carries = carries or x.requires_grad
-    return record(Tensor, op, inputs, data, params or None, carries)  # type: ignore[no-any-return]
+    return record(Tensor, op, inputs, data, params or None, carries)
 
 
 def _unary(op: Primitive) -> Callable[[Tensor], Tensor]:
-    return lambda self: _computed(op, (self,), {})
+    return lambda self: _computed(op, (self,), (self._data,), {}, self.requires_grad)
 
 
 def _binary(op: Primitive) -> Callable[[Tensor, Any], Tensor]:
-    return lambda self, other: _computed(op, (self, other if type(other) is Tensor else Tensor.lift(other, self)), {})
+    def method(self: Tensor, other: Any) -> Any:
+        if type(other) is not Tensor:
+            other = Tensor.lift(other, self)
+        return _computed(op, (self, other), (self._data, other._data), {}, self.requires_grad or other.requires_grad)
+
+    return method
 
 
 bind(Tensor, [op for op in TABLE.values() if not op.variadic], _unary, _binary)

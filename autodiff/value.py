@@ -14,7 +14,7 @@ from autodiff.errors import mixed, wrong_shape
 from autodiff.graph import Node, new, record, tick
 from autodiff.operators import Operators, bind
 from autodiff.primitives import TABLE
-from autodiff.primitives.row import Primitive
+from autodiff.primitives.row import NUMBERS, Primitive
 
 _RAISED = (ArithmeticError, ValueError, TypeError)  # what math raises where IEEE arithmetic has an answer
 
@@ -53,16 +53,14 @@ class Value(Operators):
         return type(self._data)(1)
 
     def own(self, gradient: Any, taken: set[int]) -> Any:
-        if type(gradient) is float is type(self._data):
-            return gradient
-        return number_gradient(self, gradient)
+        return gradient if type(gradient) is float is type(self._data) else number_gradient(self, gradient)
 
     @classmethod
     def lift(cls, other: Any, beside: Any) -> Value:
         """A number that meets a value, as a constant of the same kind."""
         if isinstance(other, Value):
             return other
-        if isinstance(other, Node) or np.ndim(other):
+        if type(other) not in NUMBERS and (isinstance(other, Node) or np.ndim(other)):
             raise mixed(beside, other)
         exact = type(beside._data) is Fraction and isinstance(other, int)
         return Value(Fraction(other) if exact else other, requires_grad=False)
@@ -71,22 +69,37 @@ class Value(Operators):
     def apply(cls, op: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         if op.number is None:
             raise TypeError(f"{op.name} works on arrays, and a Value holds one number; use Tensor")
+        if op in _SHORT and len(args) == op.arity and type(args[0]) is Value:
+            return _SHORT[op](*args)
         beside = next(x for x in args if isinstance(x, Value))
         inputs = tuple([x if type(x) is Value else cls.lift(x, beside) for x in args])
-        data = _computed(op, tuple([x._data for x in inputs]), params)
+        given = tuple([x._data for x in inputs])
+        try:
+            data = op.number(*given, **params)
+        except _RAISED:
+            data = op.on_numbers(given, params)
+        if {type(data), *map(type, given)} != {float}:
+            data = number_result(op, given, data)
         return record(Value, op, inputs, data, params or None, any([x.requires_grad for x in inputs]))
 
 
-def _computed(op: Primitive, given: tuple[Any, ...], params: dict[str, Any]) -> Any:
-    try:
-        data = op.number(*given, **params)  # type: ignore[misc]
-    except _RAISED:
-        data = op.on_numbers(given, params)
-    return data if type(data) is float and set(map(type, given)) == {float} else number_result(op, given, data)
+_SHORT: dict[Primitive, Callable[..., Value]] = {}  # tanh(x) takes the same short way as x.tanh()
 
 
 def _unary(op: Primitive) -> Callable[[Value], Value]:
-    return lambda self: record(Value, op, (self,), _computed(op, (self._data,), {}), None, self.requires_grad)
+    compute: Any = op.number
+
+    def method(self: Value) -> Value:
+        a = self._data
+        try:
+            data = compute(a)
+        except _RAISED:
+            data = op.on_numbers((a,), {})
+        if not type(data) is type(a) is float:
+            data = number_result(op, (a,), data)
+        return record(Value, op, (self,), data, None, self.requires_grad)  # type: ignore[no-any-return]
+
+    return _SHORT.setdefault(op, method)
 
 
 def _binary(op: Primitive) -> Callable[[Value, Any], Value]:
@@ -101,7 +114,7 @@ def _binary(op: Primitive) -> Callable[[Value, Any], Value]:
             data = compute(a, b)
         except _RAISED:
             data = op.on_numbers((a, b), {})
-        if type(data) is not float or type(a) is not type(b):
+        if not type(data) is type(a) is type(b) is float:
             data = number_result(op, (a, b), data)
         enabled, scope, observer = current()  # from here on: record(), spelt out
         node = new(Value)
@@ -121,7 +134,7 @@ def _binary(op: Primitive) -> Callable[[Value, Any], Value]:
             observer(node, op, (self, other))
         return node
 
-    return method
+    return _SHORT.setdefault(op, method)
 
 
 bind(Value, [op for op in TABLE.values() if op.number is not None], _unary, _binary)

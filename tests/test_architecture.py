@@ -21,7 +21,7 @@ LAYERS = [
     {"autodiff.errors"},
     {"autodiff.context"},
     {"autodiff.graph"},
-    {"autodiff.primitives", "autodiff.hooks"},
+    {"autodiff.primitives", "autodiff.hooks", "autodiff.copying"},
     {"autodiff.casting"},
     {"autodiff.chain"},
     {"autodiff.backprop"},

@@ -76,7 +76,7 @@ multiply   = elementwise("multiply",   op.mul,       np.multiply,   lambda a, b,
 divide     = elementwise("divide",     op.truediv,   np.divide,     lambda a, b, out: 1 / b, lambda a, b, out: -out / b,  symbol="÷", text="{0} / {1}", latex=r"\frac{{{0}}}{{{1}}}", operator="truediv", domain=[(-2, 2), (0.5, 2)])
 negative   = elementwise("negative",   op.neg,       np.negative,  -1,  symbol="−", text="-{0}", latex="-{0}", operator="neg")
 power      = elementwise("power",      _power,       op.pow,
-    lambda a, b, out: case(both_zero(a, b), 0, b * power(a, b - 1)),
+    lambda a, b, out: b * power(a, case(both_zero(a, b), b, b - 1)),
     lambda a, b, out: out * log(case(is_zero(a), 1, a)),
     symbol="^", text="{0} ** {1}", latex="{0}^{{{1}}}", operator="pow", shortcuts={2: "square"}, domain=[(0.2, 2), (-2, 2)], kinks=[0.0], doc="a ** b; NaN, never a complex number, for a negative base with a fractional exponent.")
 reciprocal = elementwise("reciprocal", lambda x: 1 / x,     lambda x: 1 / x, lambda x, out: -out * out,      text="1 / {0}", latex=r"\frac{{1}}{{{0}}}", symbol="1/x", domain=[(0.5, 2)])

@@ -267,6 +267,11 @@ def test_fractions_stay_exact():
         ad.exp(a)
     with pytest.raises(ad.ExactError, match="no exact answer"):
         a / 0
+    with pytest.raises(ad.ExactError, match="no exact answer"):
+        b**b
+    zero = Value(Fraction(0))
+    (zero**0).backward()
+    assert (zero.grad, type(zero.grad)) == (0, Fraction)
     with pytest.raises(ad.ExactError, match=r"mixes fractions and floats; write Fraction\(1, 2\)"):
         a * 0.5
     with pytest.raises(ad.ExactError, match=r"gradient of .* is no fraction"):
