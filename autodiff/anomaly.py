@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 import os
 import sys
 from collections.abc import Iterator
@@ -30,6 +29,8 @@ class Origin:
     function: str
 
     def __str__(self) -> str:
+        import linecache  # costs a tenth of the time to import this package
+
         code = linecache.getline(self.filename, self.line).strip()
         return f"{self.filename}:{self.line} in {self.function}" + (f":  {code}" if code else "")
 

@@ -100,6 +100,7 @@ def sweep(order: Sequence[Node], adjoints: dict[Node, Any], create_graph: bool =
         yield node
 
 
+@np.errstate(all="ignore")  # inf and NaN are answers here
 def backward(output: Node, seed: Any = None) -> None:
     """Differentiate ``output`` with respect to everything it was made from, into ``.grad``.
 
@@ -118,15 +119,14 @@ def backward(output: Node, seed: Any = None) -> None:
     """
     adjoints = {output: seed_of(output, seed)}
     taken: set[int] = set()
-    with np.errstate(all="ignore"):
-        drain(newest_first(output), adjoints, output)
-        for node, gradient in adjoints.items():
-            if node.op is None:
-                if node._notes is not None:
-                    gradient = hooked(node, gradient)
-                adjoints[node] = node.own(gradient if node.grad is None else node.grad + gradient, taken)
-            elif type(gradient) is not float:
-                adjoints[node] = node.own(gradient, taken)
+    drain(newest_first(output), adjoints, output)
+    for node, gradient in adjoints.items():
+        if node.op is None:
+            if node._notes is not None:
+                gradient = hooked(node, gradient)
+            adjoints[node] = node.own(gradient if node.grad is None else node.grad + gradient, taken)
+        elif type(gradient) is not float:
+            adjoints[node] = node.own(gradient, taken)
     for node, gradient in adjoints.items():  # only now: an error above has left every .grad as it was
         node.grad = gradient
 
