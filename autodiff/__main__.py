@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
         print(f"{op.__doc__}\n\n{derivatives(op)}")
     if not arguments:
         for op in TABLE.values():
-            print(f"{op.signature():<58}{derivatives(op)}")
+            print(f"{op.signature():<58}  {derivatives(op)}")
     return 0
 
 

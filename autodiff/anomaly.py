@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.chain import edges
-from autodiff.context import current, observe
+from autodiff.context import observe
 from autodiff.errors import AnomalyError
 from autodiff.graph import Node
 from autodiff.primitives.row import Primitive
@@ -62,25 +62,20 @@ def detect_anomaly() -> Iterator[None]:
     Raises:
         AnomalyError: at the first number that is not finite.
     """
-    with observe(_Detector(current()[2])):
+    with observe(_Detector()):
         yield
 
 
 class _Detector:
     """Watches nodes being made and gradients being passed back."""
 
-    def __init__(self, outer: Any) -> None:
-        self.outer = outer
-
     def __call__(self, node: Node, op: Primitive, inputs: tuple[Node, ...]) -> None:
-        if self.outer is not None:
-            self.outer(node, op, inputs)
         origin = caller()
         node._notes = {**(node._notes or {}), "origin": origin}
-        if not _finite(node._data):
+        if not _finite(node._held):
             given = ", ".join(_shown(x) for x in inputs)
             raise AnomalyError(
-                f"{op.name} produced {_worst(node._data)} from {given}\n  made at {origin}{_history(inputs)}"
+                f"{op.name} produced {_worst(node._held)} from {given}\n  made at {origin}{_history(inputs)}"
             )
 
     def watch(self, stream: Iterator[Node], adjoints: dict[Node, Any], output: Node) -> Iterator[Node]:
@@ -90,6 +85,10 @@ class _Detector:
                 for x, flow in edges(node, adjoints[node]):
                     if flow is not None and not _finite(_data_of(flow)):
                         raise AnomalyError(self._blame(node, x, adjoints[node], flow, output))
+                for x in node.inputs:
+                    if x in adjoints and not _finite(_data_of(adjoints[x])):
+                        total = _worst(_data_of(adjoints[x]))
+                        raise AnomalyError(f"the gradients of {_shown(x)} over its paths add up to {total}")
             yield node
 
     def _blame(self, node: Node, x: Node, upstream: Any, flow: Any, output: Node) -> str:
@@ -132,7 +131,7 @@ def _history(inputs: tuple[Node, ...]) -> str:
 
 
 def _data_of(x: Any) -> Any:
-    return x._data if isinstance(x, Node) else x
+    return x._held if isinstance(x, Node) else x
 
 
 def _finite(data: Any) -> bool:
@@ -153,10 +152,10 @@ def _number(data: Any) -> str:
 
 def _shown(x: Node) -> str:
     value = (
-        repr(x._data)
-        if np.ndim(x._data) == 0
-        else f"shape {np.shape(x._data)} in [{np.min(x._data):.4g}, {np.max(x._data):.4g}]"
-        if np.size(x._data)
+        repr(x._held)
+        if np.ndim(x._held) == 0
+        else f"shape {np.shape(x._held)} in [{np.min(x._held):.4g}, {np.max(x._held):.4g}]"
+        if np.size(x._held)
         else "empty"
     )
     return f"{x.label or (x.op.name + '(...)' if x.op else 'a number')} = {value}"

@@ -1,6 +1,6 @@
 """Backpropagation: a stream of steps over the graph, and the functions that drain it.
 
-The whole algorithm is :func:`sweep`. From the output back to the leaves, newest node first, each node hands to each
+The algorithm is :func:`sweep`. From the output back to the leaves, newest node first, each node hands to each
 of its inputs what it received times its local derivative; what arrives at a node over several paths is added up.
 """
 
@@ -23,8 +23,8 @@ from autodiff.hooks import hooked
 def newest_first(output: Node, since: int = 0) -> list[Node]:
     """The computed nodes that ``output`` was made from, itself included, newest first.
 
-    Inputs are older than what uses them, so this is a topological order: no node comes before all that
-    it contributed to. Nodes made before the tick ``since`` are left out.
+    Inputs are older than what uses them, so this is a topological order: every node comes after all that
+    use it. Nodes made before the tick ``since`` are left out.
 
     Raises:
         GraphError: a leaf was changed after a node was computed from it.
@@ -39,7 +39,7 @@ def newest_first(output: Node, since: int = 0) -> list[Node]:
         seen.add(node)
         found.append(node)
         a, b = node._a, node._b  # spelt out rather than looped over: half of the time of a backward pass is here
-        if a._a is not None:
+        if a._a is not None:  # a was computed
             stack.append(a)
         elif a.clock > node.clock:
             raise leaf_changed(a, node)
@@ -71,21 +71,22 @@ def sweep(order: Sequence[Node], adjoints: dict[Node, Any], create_graph: bool =
             upstream = adjoints[node] = hooked(node, upstream)
         op: Any = node.op
         if op.scalar is not None and type(upstream) is float:
-            # What the general way below does, in a third of the time: scalar graphs are made of these.
+            # What the general way below does, in a third of the time. None stands for a partial of 1; NaN may be
+            # inf * 0 of a row that selects, which the general way settles.
             a, b = node._a, node._b
             try:
                 if b is None:
                     (da,) = op.scalar
-                    to_a = upstream if da is None else upstream * da(a._data, node._data)
+                    to_a = upstream if da is None else upstream * da(a._held, node._held)
                     if to_a != to_a:
                         raise ArithmeticError
                     adjoints[a] = adjoints[a] + to_a if a in adjoints else to_a
                 else:
                     da, db = op.scalar
                     if a.requires_grad:
-                        to_a = upstream if da is None else upstream * da(a._data, b._data, node._data)
+                        to_a = upstream if da is None else upstream * da(a._held, b._held, node._held)
                     if b.requires_grad:
-                        to_b = upstream if db is None else upstream * db(a._data, b._data, node._data)
+                        to_b = upstream if db is None else upstream * db(a._held, b._held, node._held)
                     if a.requires_grad:
                         adjoints[a] = adjoints[a] + to_a if a in adjoints else to_a
                     if b.requires_grad:
@@ -114,8 +115,9 @@ def backward(output: Node, seed: Any = None) -> None:
     (4.0, 2.0)
 
     Raises:
-        GraphError: no gradient flows to ``output``, it holds several numbers and there is no seed, the
-            seed has another shape, or a leaf was changed after the graph was recorded.
+        GraphError: no gradient flows to ``output``, it holds several numbers and there is no seed, or a
+            leaf was changed after the graph was recorded.
+        ValueError: the seed has another shape than ``output``.
     """
     adjoints = {output: seed_of(output, seed)}
     taken: set[int] = set()
@@ -143,10 +145,10 @@ def seed_of(output: Node, seed: Any) -> Any:
     if not output.requires_grad:
         raise no_gradient(output)
     if seed is None:
-        if np.size(output._data) != 1:
+        if np.size(output._held) != 1:
             raise seed_needed(output)
         return output.one()
-    seed = getattr(seed, "_data", seed)
-    if np.shape(seed) != np.shape(output._data):
+    seed = getattr(seed, "_held", seed)
+    if np.shape(seed) != np.shape(output._held):
         raise wrong_shape(output, seed, "seed")
     return output.cast_like(seed)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.errors import ExactError, describe, holds_no_array, holds_one_number, inexact
+from autodiff.errors import ExactError, GraphError, describe, holds_no_array, holds_one_number, inexact
 from autodiff.graph import Node
 from autodiff.primitives.row import NUMBERS
 
@@ -37,16 +37,23 @@ def as_number_like(number: Any, data: Any) -> Any:
     data = as_number(data)
     if type(number) is Fraction and isinstance(data, float) and data.is_integer():
         return Fraction(int(data))
+    if type(number) is float and isinstance(data, Fraction):
+        return float(data)
+    if type(data) is not type(number) and type(number) is not complex:
+        kind = ExactError if type(number) is Fraction else TypeError
+        raise kind(f"a {type(number).__name__} was there, and {describe(data)} would change its kind")
     return complex(data) if type(number) is complex else data
 
 
 def number_gradient(node: Any, gradient: Any) -> Any:
     """A gradient in the type of the number that it belongs to."""
-    if type(node._data) is Fraction and not isinstance(gradient, numbers.Rational):
+    if type(node._held) is Fraction and not isinstance(gradient, numbers.Rational):
         if gradient != 0:
             raise ExactError(f"the gradient of {node.name()} is no fraction: {gradient!r}")
         gradient = 0
-    return type(node._data)(gradient)
+    if type(node._held) is float and isinstance(gradient, complex):
+        raise GraphError(f"{node.name()} is real and its gradient is complex; make it a complex leaf")
+    return type(node._held)(gradient)
 
 
 def as_constant(other: Any, dtype: Any) -> Any:
@@ -63,7 +70,7 @@ def as_array(data: Any, dtype: Any = None) -> Any:
     if type(data) is not np.ndarray:
         if isinstance(data, Node):
             raise TypeError(f"Tensor was given {describe(data)}, a node already; .detach() is a constant of it")
-        if hasattr(data, "mask"):
+        if isinstance(data, np.ndarray) and hasattr(data, "mask"):
             raise TypeError("Tensor would lose the mask of a masked array; fill it first, with .filled(0)")
     array = np.array(data, dtype=dtype)
     if array.dtype.kind not in "fciub":
@@ -88,10 +95,18 @@ def number_result(op: Any, given: tuple[Any, ...], data: Any) -> Any:
     return complex(data) if complex in kinds else float(data)
 
 
+def as_array_like(array: Any, data: Any) -> Any:
+    """``data`` as an array that can stand where ``array`` stood: of its dtype, where that loses nothing in kind."""
+    data = np.asarray(data)
+    if not np.can_cast(data.dtype, array.dtype, "same_kind"):
+        raise TypeError(f"data of dtype {array.dtype} were there, and {data.dtype} would be cut to fit")
+    return as_array(data, array.dtype)
+
+
 def array_result(op: Any, inputs: tuple[Any, ...], data: Any) -> Any:
     """The result as an array of numbers; complex numbers only through operations that continue to them."""
     data = np.asarray(data)
-    if data.dtype.kind not in "fciub" or (not op.analytic and any(x._data.dtype.kind == "c" for x in inputs)):
+    if data.dtype.kind not in "fciub" or (not op.analytic and any(x._held.dtype.kind == "c" for x in inputs)):
         raise TypeError(f"{op.name} has no derivative on {', '.join([str(x.dtype) for x in inputs])}")
     return data
 
@@ -99,7 +114,7 @@ def array_result(op: Any, inputs: tuple[Any, ...], data: Any) -> Any:
 def array_gradient(node: Any, gradient: Any, taken: set[int]) -> Any:
     """A gradient as an array that no other node shares (``taken`` has the ids of those given away)."""
     if type(gradient) is not np.ndarray:
-        gradient = np.full(node._data.shape, gradient, node._data.dtype)
+        gradient = np.full(node._held.shape, gradient, node._held.dtype)
     elif node.op is not None and id(gradient) not in taken:
         gradient.setflags(write=False)  # several computed nodes may share it: for looking at only
     elif id(gradient) in taken or gradient.base is not None or not gradient.flags.writeable:

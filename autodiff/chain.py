@@ -19,7 +19,7 @@ def edges(node: Node, upstream: Any, create_graph: bool = False) -> list[tuple[N
     """Each input with what flows back to it over this edge, or with None where it carries no gradient."""
     op: Any = node.op
     params, inputs = node.params, node.inputs
-    values, out = (inputs, node) if create_graph else ([x._data for x in inputs], node._data)
+    values, out = (inputs, node) if create_graph else ([x._held for x in inputs], node._held)
     flows = []
     for k, x in enumerate(inputs):
         contribution = None
@@ -35,7 +35,7 @@ def edges(node: Node, upstream: Any, create_graph: bool = False) -> list[tuple[N
             else:
                 rule = op.rules[k]
                 contribution = rule(upstream, *values, out, **params) if params else rule(upstream, *values, out)
-            data = x._data
+            data = x._held
             if type(data) is np.ndarray and not (
                 type(contribution) is np.ndarray
                 and contribution.shape == data.shape
@@ -61,7 +61,9 @@ def local_derivative(op: Primitive, k: int, values: Sequence[Any], out: Any, par
 
 def _fit(contribution: Any, x: Node) -> Any:
     """A contribution in the shape and dtype of its input: what was broadcast is summed here, and only here."""
-    data = x._data
+    data = x._held
+    if contribution is None:
+        raise TypeError(f"the rule of an operation on {x.name()} returned None; a rule returns its contribution")
     if not hasattr(contribution, "shape"):
         contribution = np.asarray(contribution, data.dtype)
     if contribution.shape != data.shape:

@@ -80,7 +80,8 @@ def _along(outputs: Sequence[Any], rng: np.random.Generator) -> Any:
 def _compare(output: Node, leaves: list[Node], positions: list[int], rtol: float | None, level: int = 1) -> float:
     program = newest_first(output)[::-1]
     is_analytic = all(node.op is not None and node.op.analytic for node in program)
-    rtol = rtol or (1e-10 if is_analytic else 1e-6)
+    precision = max(np.finfo(np.result_type(np.asarray(x.data).dtype, np.float16)).eps for x in leaves)
+    rtol = rtol or max(1e-10 if is_analytic else 1e-6, 1e3 * float(precision))
     worst = 0.0
     for position, leaf, got in zip(positions, leaves, gradients(output, leaves), strict=True):
         derivative = _complex_step if is_analytic else _differences
@@ -108,7 +109,7 @@ def _replay(program: list[Node], output: Node, leaf: Node, value: Any) -> Any:
     values: dict[Node, Any] = {leaf: value}
     for node in program:
         assert node.op is not None
-        inputs = [values.get(x, x._data) for x in node.inputs]
+        inputs = [values.get(x, x._held) for x in node.inputs]
         values[node] = node.op.quiet(*map(np.asarray, inputs), **node.params or {})
     return np.asarray(values[output]).reshape(())[()]
 
@@ -125,7 +126,7 @@ def _complex_step(program: list[Node], output: Node, leaf: Node, k: int) -> floa
 
 def _differences(program: list[Node], output: Node, leaf: Node, k: int) -> float:
     """Central differences at shrinking steps, extrapolated to step 0, where neighbours in the table agree best."""
-    size = max(1.0, abs(float(np.asarray(leaf.data).reshape(-1)[k])))
+    size = abs(float(np.asarray(leaf.data).reshape(-1)[k])) or 1.0  # so that no step crosses 0
     steps = size * 2e-2 * 0.5 ** np.arange(7)
     table = [
         [

@@ -17,6 +17,20 @@ _recording: ContextVar[tuple[bool, str, Observer | None]] = ContextVar("recordin
 current = _recording.get
 
 
+class _Both:
+    """Two observers in the place of one: the inner does not blind the outer."""
+
+    def __init__(self, outer: Observer, inner: Observer) -> None:
+        self.outer, self.inner = outer, inner
+        watch = getattr(inner, "watch", None) or getattr(outer, "watch", None)
+        if watch is not None:
+            self.watch = watch
+
+    def __call__(self, node: Any, op: Any, inputs: tuple[Any, ...]) -> None:
+        self.outer(node, op, inputs)
+        self.inner(node, op, inputs)
+
+
 @contextmanager
 def _recording_as(
     enabled: bool | None = None, inner: str | None = None, observer: Observer | None = None
@@ -24,6 +38,8 @@ def _recording_as(
     was_enabled, path, was_observer = current()
     if inner is not None:
         path = f"{path}/{inner}" if path else inner
+    if observer is not None and was_observer is not None:
+        observer = _Both(was_observer, observer)
     token = _recording.set((was_enabled if enabled is None else enabled, path, observer or was_observer))
     try:
         yield

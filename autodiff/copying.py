@@ -16,12 +16,12 @@ def reduce_leaf(node: Node, protocol: Any) -> Any:
     """
     if node.op is not None:
         raise not_copyable(node)
-    return rebuilt, (type(node), node._data, node.requires_grad, node.label, node.scope, node.grad)
+    return rebuilt, (type(node), node._held, node.requires_grad, node.label, node.scope, node.grad)
 
 
 def rebuilt(kind: type[Node], data: Any, requires_grad: bool, label: str | None, scope: str, grad: Any) -> Node:
     """The leaf that was kept."""
     node = new(kind)
     node._set_leaf(data, requires_grad, label)
-    node._data, node.scope, node.grad = node.cast_like(data), scope, grad
+    node._held, node.scope, node.grad = node.cast_like(data), scope, grad
     return node

@@ -29,7 +29,7 @@ class GradientMismatchError(AutodiffError, AssertionError):
 
 def describe(x: Any) -> str:
     """What was given, in a few words: ``a Tensor of shape (3,)``, ``the str 'cat'``."""
-    data = getattr(x, "_data", x)
+    data = getattr(x, "_held", x)
     shape = np.shape(data) if isinstance(data, np.ndarray | list | tuple) and not _ragged(data) else ()
     return f"a {type(x).__name__} of shape {shape}" if shape else f"the {type(x).__name__} {data!r}"[:80]
 
@@ -44,14 +44,22 @@ def _ragged(data: Any) -> bool:
 
 def holds_one_number(data: Any) -> TypeError:
     """Something else than a number was made a Value."""
-    return TypeError(
-        f"Value holds one number, such as Value(2.0), and was given {describe(data)}; for an array use Tensor"
-    )
+    advice = f"convert it: Value(float({data!r}))"[:60] if isinstance(data, str) else "for an array use Tensor"
+    advice = "it is a node already; .detach() is a constant of it" if hasattr(data, "_held") else advice
+    return TypeError(f"Value holds one number, such as Value(2.0), and was given {describe(data)}; {advice}")
 
 
 def holds_no_array(data: Any, dtype: Any) -> TypeError:
     """Something else than numbers was made a Tensor."""
     return TypeError(f"Tensor holds numbers, such as Tensor([1.0, 2.0]), and was given {str(data)[:60]!r} ({dtype})")
+
+
+def needs_array(op: Any) -> TypeError:
+    """An operation on arrays was given Values."""
+    return TypeError(
+        f"{op.name} works on arrays, and a Value holds one number; use Tensor, or Python's own functions on a list of"
+        " Values, such as sum([a, b])"
+    )
 
 
 def mixed(x: Any, y: Any) -> TypeError:
@@ -89,8 +97,8 @@ def leaves_graph(node: Any, call: str) -> TypeError:
 def leaf_changed(leaf: Any, node: Any) -> GraphError:
     """A leaf was changed between the forward and the backward pass."""
     return GraphError(
-        f"{leaf.name()} was changed after {node.op.name} had used its old value in this graph, so its gradient"
-        " would be wrong; compute the output again, then call backward"
+        f"{leaf.name()} was changed after {node.op.name} had used its old value in this graph, so gradients and"
+        " drawings of it would be wrong; compute the output again, then go on"
     )
 
 

@@ -16,8 +16,10 @@ import numpy as np
 from autodiff.backprop import newest_first, seed_of, sweep
 from autodiff.chain import edges, local_derivative
 from autodiff.context import enable_grad
+from autodiff.errors import describe
 from autodiff.formula import LATEX, TEXT, Style, level_of, name_latex, name_text, number_latex, number_text, write
 from autodiff.graph import Node
+from autodiff.hooks import hooked
 from autodiff.primitives.row import Primitive
 from autodiff.value import Value
 
@@ -34,7 +36,7 @@ class ForwardStep:
     latex: str
 
     def __str__(self) -> str:
-        return f"{self.name} = {self.formula} = {self.numbers} = {number_text(self.result)}"
+        return f"{self.name} = {' = '.join(dict.fromkeys([self.formula, self.numbers, number_text(self.result)]))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class BackwardStep:
             function of the upstream gradient ∇) as a formula, and with numbers put in.
         local: the local derivative as a number or array; None for operations on whole arrays.
         contribution: what this edge adds to the gradient of ``input``.
-        total: the gradient of ``input`` so far, this contribution included.
+        before, total: the gradient of ``input`` without and with this contribution; before the first, None.
         path, paths: this is contribution number ``path`` of ``paths`` to the gradient of ``input``.
         latex: the step as one line of LaTeX.
     """
@@ -64,6 +66,7 @@ class BackwardStep:
     numbers: str
     local: Any
     contribution: Any
+    before: Any
     total: Any
     path: int
     paths: int
@@ -80,7 +83,7 @@ class BackwardStep:
             rule = f"∂{self.name}/∂{self.input_name} = {chain};  {upstream} × {_bracketed(local)} = {flow}"
         if self.paths == 1:
             return f"{rule};  ∇{self.input_name} = {number_text(self.total)}"
-        before = "" if self.path == 1 else f"{number_text(self.total - self.contribution)} + {_bracketed(flow)} = "
+        before = "" if self.before is None else f"{number_text(self.before)} + {_bracketed(flow)} = "
         total = f"∇{self.input_name} = {before}{number_text(self.total)}"
         return f"{rule};  {total} (path {self.path} of {self.paths})"
 
@@ -106,11 +109,13 @@ class Explanation:
     def __str__(self) -> str:
         name = self.names[self.output]
         width = len(str(max(len(self.forward), len(self.backward))))
-        lines = ["Forward: each number is computed from the ones before it."]
+        lines = ["Forward: each number is computed from the ones before it. (Four digits are shown, all are computed"]
+        lines += ["with, so a last digit may differ from yours.)"]
         lines += [f"  {i:>{width}}. {step}" for i, step in enumerate(self.forward, 1)]
         start = number_text(self.adjoints[self.output])
         lines += ["", f"Backward: ∂{name}/∂{name} = {start}; then, from the newest node to the oldest,"]
-        lines += ["each edge carries upstream × local derivative, and what arrives at a node adds up."]
+        lines += ["each passes back to its inputs: its own gradient ∇ (upstream) × how much it changes with that input"]
+        lines += [f"(local derivative). What arrives over several paths adds up. ∇v is short for ∂{name}/∂v."]
         lines += [f"  {i:>{width}}. {step}" for i, step in enumerate(self.backward, 1)]
         lines += ["", "Gradients of the leaves:"]
         lines += [f"  ∇{self.names[x]} = {number_text(g)}" for x, g in self._leaves()]
@@ -118,7 +123,8 @@ class Explanation:
 
     def to_latex(self) -> str:
         """All steps as one ``aligned`` environment, for a notebook or a paper."""
-        rows = [step.latex for step in self.forward] + [step.latex for step in self.backward]
+        start = rf"\nabla {name_latex(self.names[self.output])} &= {number_latex(self.adjoints[self.output])}"
+        rows = [step.latex for step in self.forward] + [start] + [step.latex for step in self.backward]
         rows += [rf"\nabla {name_latex(self.names[x])} &= {number_latex(g)}" for x, g in self._leaves()]
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
@@ -132,8 +138,8 @@ class Explanation:
 def explain(output: Node, seed: Any = None) -> Explanation:
     """The forward and backward pass of ``output``, step by step; no ``.grad`` is touched.
 
-    Nodes are called by their labels; those without one are called v1, v2, ... in the order they were
-    computed, and constants by their number.
+    Nodes are called by their labels. Without one, results are called v1, v2, ... in the order in which they
+    were computed, leaves x1, x2, ..., and constants by their number.
 
     >>> from autodiff import Value, explain
     >>> a, b = Value(2.0, label="a"), Value(3.0, label="b")
@@ -146,6 +152,8 @@ def explain(output: Node, seed: Any = None) -> Explanation:
     Raises:
         GraphError: as ``backward``: no gradient flows, or several outputs and no seed.
     """
+    if not isinstance(output, Node):
+        raise TypeError(f"explain takes a Value or a Tensor that was computed, and was given {describe(output)}")
     order = newest_first(output)
     names = _named(output, order)
     paths: dict[Node, int] = {}
@@ -160,20 +168,24 @@ def explain(output: Node, seed: Any = None) -> Explanation:
         for node in sweep(order, adjoints):
             for k, (x, contribution) in enumerate(edges(node, adjoints[node])):
                 if contribution is not None:
-                    totals[x] = totals[x] + contribution if x in totals else contribution
+                    before = totals.get(x)
+                    totals[x] = contribution if before is None else before + contribution
                     arrived[x] = arrived.get(x, 0) + 1
                     steps.append(
-                        _backward_step(node, k, adjoints[node], contribution, totals[x], arrived[x], paths[x], names)
+                        _backward_step(
+                            node, k, adjoints[node], contribution, before, totals[x], arrived[x], paths[x], names
+                        )
                     )
         forward = [_forward_step(node, names) for node in reversed(order)]
+        adjoints |= {x: hooked(x, gradient) for x, gradient in adjoints.items() if x.op is None}
     return Explanation(output, forward, steps, names, adjoints)
 
 
 def _named(output: Node, order: list[Node]) -> dict[Node, str]:
     """A name for every node: its label (made unique), a number for a constant, else v1, v2, ..."""
     names: dict[Node, str] = {}
-    used: dict[str, int] = {}
-    count = 0
+    used: set[str] = set()
+    results = leaves = 0
     for node in [x for made in reversed(order) for x in (*made.inputs, made)] or [output]:
         if node in names:
             continue
@@ -182,11 +194,18 @@ def _named(output: Node, order: list[Node]) -> dict[Node, str]:
         elif node.op is None and not node.requires_grad and np.ndim(node.data) == 0:
             names[node] = number_text(node.data)
             continue
+        elif node.op:
+            results += 1
+            wanted = f"v{results}"
         else:
-            count += 1
-            wanted = f"v{count}" if node.op else f"x{count}"
-        used[wanted] = used.get(wanted, 0) + 1
-        names[node] = wanted if used[wanted] == 1 else f"{wanted}'{used[wanted]}"
+            leaves += 1
+            wanted = f"x{leaves}"
+        name, number = wanted, 1
+        while name in used:
+            number += 1
+            name = f"{wanted}#{number}"
+        used.add(name)
+        names[node] = name
     return names
 
 
@@ -210,13 +229,13 @@ def _latex_name(x: Node, names: dict[Node, str]) -> str:
 
 
 def _backward_step(
-    node: Node, k: int, upstream: Any, flow: Any, total: Any, path: int, paths: int, names: dict[Node, str]
+    node: Node, k: int, upstream: Any, flow: Any, before: Any, total: Any, path: int, paths: int, names: dict[Node, str]
 ) -> BackwardStep:
     op, x = node.op, node.inputs[k]
     assert op is not None
     local = None
     if op.partials is not None:
-        local = local_derivative(op, k, [i._data for i in node.inputs], node._data, node.params)
+        local = local_derivative(op, k, [i._held for i in node.inputs], node._held, node.params)
     expression, standing = _differentiated(node, k, upstream)
     as_text = {s: f"∇{names[node]}" if i is None else names[i] for s, i in standing.items()}
     as_latex = {
@@ -234,7 +253,7 @@ def _backward_step(
             rf" = \nabla {me} \cdot \left({latex_formula}\right) = {number_latex(flow)}"
         )
     return BackwardStep(
-        node, x, k, names[node], names[x], upstream, formula, numbers, local, flow, total, path, paths, latex
+        node, x, k, names[node], names[x], upstream, formula, numbers, local, flow, before, total, path, paths, latex
     )
 
 
@@ -252,8 +271,8 @@ def _differentiated(node: Node, k: int, upstream: Any) -> tuple[Any, dict[Node, 
         return made
 
     with enable_grad():
-        inputs = [stand_in(x._data) for x in node.inputs]
-        out = stand_in(node._data)
+        inputs = [stand_in(x._held) for x in node.inputs]
+        out = stand_in(node._held)
         standing: dict[Node, Node | None] = {**dict(zip(inputs, node.inputs, strict=True)), out: node}
         params = node.params or {}
         if op.partials is not None:
@@ -277,10 +296,12 @@ def derivative(op: Primitive, k: int = 0, style: Style = TEXT) -> str:
     if op.number is None:
         raise ValueError(f"{op.name} has no form for one number")
     points = [Value(low + 0.63 * (high - low)) for low, high in op.domain]
-    params = dict(op.defaults)
+    given = {**op.defaults, **(op.cases[0][1] if op.cases else {})}
     with enable_grad():
-        out = op(*points, **params)
+        out = op(*points, **given)
+        params = {name: Value(x) if isinstance(x, int | float) else x for name, x in given.items()}
         names = {**dict(zip(points, op.input_names, strict=True)), out: "out"}
+        names |= {x: name for name, x in params.items() if isinstance(x, Node)}
         return write(local_derivative(op, k, points, out, params), names, style)
 
 

@@ -29,7 +29,9 @@ _OPENING = ("{", "(", "[", "|", ",", r"\lfloor", r"\lceil")
 
 def number_text(x: Any) -> str:
     """A number (or array) as a reader wants it: four significant digits, fractions exact."""
-    if isinstance(x, Fraction | bool | int | np.bool_):
+    if isinstance(x, bool | np.bool_):
+        return str(int(x))
+    if isinstance(x, Fraction | int):
         return str(x)
     if isinstance(x, np.ndarray) and x.ndim:
         return np.array2string(x, precision=4, threshold=8, separator=", ").replace("\n", "")
@@ -53,6 +55,7 @@ def level_of(text: str) -> int:
 
 def name_text(label: str) -> str:
     """A label for a line of text: control characters made visible, length capped."""
+    label = str(label)
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in label[:40])
     return shown + ("…" if len(label) > 40 else "")
 
@@ -87,7 +90,9 @@ class Style:
             needs_more = k > 0 if level != POWER else k == 0
             compares = level == ATOM and op.text is not None
             required = 0 if _is_enclosed(template, k) else SUM if compares else min(level + needs_more, ATOM)
-            written.append(self.brackets.format(text) if own < required else text)
+            leads = template.startswith(f"{{{k}}}")  # a minus sign may stand first, but not behind an operator
+            loose = own < required or (own == MINUS and required != 0 and not leads)
+            written.append(self.brackets.format(text) if loose else text)
         shown = {
             k: v for k, v in (params or {}).items() if v is not op.defaults.get(k) and not (op.text and k == "index")
         }

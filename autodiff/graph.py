@@ -1,8 +1,7 @@
 """What a graph is: nodes that know what they were made from.
 
-A graph is plain data. A node keeps the number or array it holds, the primitive that made it and the
-nodes it was made from; it keeps no function of its own. Everything else in this project (the backward
-pass, drawings, explanations, the compiler) walks over these few fields.
+A graph is plain data. A node keeps the number or array it holds, the primitive that made it and the nodes it was
+made from, and no function of its own. The backward pass, drawings and explanations walk over these few fields.
 """
 
 from __future__ import annotations
@@ -35,13 +34,13 @@ class Node:
         requires_grad: whether gradients flow to it.
     """
 
-    # Most operations have one or two inputs. They stand in two fields of the node, not in a tuple (more
-    # than two: _b holds the rest): half as many objects for the cyclic collector to follow.
-    __slots__ = ("_a", "_b", "_data", "_notes", "clock", "grad", "label", "op", "params", "requires_grad", "scope")
+    # Most operations have one or two inputs. They stand in two fields of the node, not in a tuple (of more than
+    # two, _b holds the rest): half as many objects for the cyclic collector to follow.
+    __slots__ = ("_a", "_b", "_held", "_notes", "clock", "grad", "label", "op", "params", "requires_grad", "scope")
 
     _a: Any
     _b: Any
-    _data: Any
+    _held: Any
     _notes: dict[str, Any] | None  # what few nodes have: hooks, the source line that made them
     clock: int
     grad: Any
@@ -69,7 +68,7 @@ class Node:
         raise NotImplementedError
 
     def _set_leaf(self, data: Any, requires_grad: bool, label: str | None) -> None:
-        self._data = data
+        self._held = data
         self._a = self._b = self._notes = self.grad = self.op = self.params = None
         self.clock = tick()
         self.label = label
@@ -87,13 +86,13 @@ class Node:
     @property
     def data(self) -> Any:
         """The number or the read-only array; assigning marks a leaf as changed."""
-        return self._data
+        return self._held
 
     @data.setter
     def data(self, new: Any) -> None:
         if self.op is not None:
             raise errors.computed_data(self)
-        self._data = self.cast_like(new)
+        self._held = self.cast_like(new)
         self.clock = tick()
 
     is_leaf = property(lambda self: self.op is None, doc="Whether it was given rather than computed.")
@@ -106,7 +105,7 @@ class Node:
     def detach(self) -> Self:
         """The same number or array as a constant: no gradient flows through it."""
         node = new(type(self))
-        node._set_leaf(self._data, False, self.label)
+        node._set_leaf(self._held, False, self.label)
         return node
 
     def zero_grad(self) -> None:
@@ -123,7 +122,7 @@ def record(
     """
     enabled, scope, observer = current()
     node = new(kind)
-    node._data = data
+    node._held = data
     node._notes = node.grad = node.label = None
     node.clock = tick()
     node.scope = scope

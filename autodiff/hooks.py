@@ -6,6 +6,9 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+import numpy as np
+
+from autodiff.errors import wrong_shape
 from autodiff.graph import Node
 
 _keys = count()
@@ -14,7 +17,8 @@ _keys = count()
 def register_hook(node: Node, hook: Callable[[Any], Any]) -> Callable[[], None]:
     """Call ``hook(gradient)`` when a backward pass has this node's whole gradient; returns a remover.
 
-    What the hook returns, unless None, replaces the gradient from there on (PyTorch's convention).
+    What the hook returns, unless None, replaces the gradient from there on (PyTorch's convention). Arrays are
+    shown read-only; a replacement must have the node's shape.
 
     >>> from autodiff import Value
     >>> a = Value(2.0)
@@ -37,6 +41,17 @@ def register_hook(node: Node, hook: Callable[[Any], Any]) -> Callable[[], None]:
 def hooked(node: Node, gradient: Any) -> Any:
     """The gradient after the hooks of the node have seen it."""
     for hook in tuple((node._notes or {}).get("hooks", {}).values()):
+        if isinstance(gradient, np.ndarray):
+            gradient = gradient.view()
+            gradient.setflags(write=False)  # other nodes may have been given the same array
         replaced = hook(gradient)
-        gradient = gradient if replaced is None else replaced
+        if replaced is None:
+            continue
+        if np.shape(getattr(replaced, "_held", replaced)) != np.shape(node._held):
+            raise wrong_shape(node, getattr(replaced, "_held", replaced), "gradient that its hook returned")
+        if not isinstance(gradient, Node):
+            gradient = node.cast_like(getattr(replaced, "_held", replaced))
+        else:  # create_graph: the gradient is a node, and stays one
+            kind: Any = type(node)
+            gradient = replaced if isinstance(replaced, Node) else kind(node.cast_like(replaced), requires_grad=False)
     return gradient

@@ -32,7 +32,7 @@ _PLAIN_NAMES = """
     less less_equal greater greater_equal equal not_equal isnan isfinite isinf signbit
     logical_and logical_or logical_not any all array_equal allclose isclose
     argmax argmin argsort searchsorted nonzero argwhere flatnonzero count_nonzero
-    shape ndim size result_type iscomplexobj isrealobj zeros_like ones_like full_like empty_like
+    shape ndim size result_type iscomplexobj isrealobj zeros_like ones_like empty_like
     array_repr array_str array2string
 """
 PLAIN = {getattr(np, name) for name in _PLAIN_NAMES.split()}
@@ -65,7 +65,7 @@ def array(node: Any, dtype: Any = None, copy: bool | None = None) -> Any:
             f"NumPy would turn {node.name()} into a plain array and lose its gradient; a list of tensors is"
             " joined with autodiff.stack([...]) (or np.stack), and .data is the plain array of one"
         )
-    return np.array(node._data, dtype=dtype)
+    return np.array(node._held, dtype=dtype)
 
 
 def _deep_plain(x: Any) -> Any:

@@ -1,7 +1,4 @@
-"""Python's operators and NumPy's protocols, bound to the two kinds of nodes.
-
-Operators and methods come from the table: a row says which operator it implements.
-"""
+"""Python's operators and NumPy's protocols, bound to nodes; a row of the table says which operator it implements."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from autodiff.primitives.row import Primitive, plain
 
 
 def _comparison(relation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    return lambda self, other: relation(self._data, plain(other))
+    return lambda self, other: relation(self._held, plain(other))
 
 
 def _conversion(kind: type) -> Callable[[Any], Any]:
@@ -65,14 +62,14 @@ class Operators(Node):
     __complex__ = _conversion(complex)
 
     def __bool__(self) -> bool:
-        return bool(self._data)
+        return bool(self._held)
 
     def __format__(self, spec: str) -> str:
-        return format(self._data if np.ndim(self._data) else self.item(), spec)
+        return format(self._held if np.ndim(self._held) else self.item(), spec)
 
     def item(self) -> Any:
         """The one number as a plain Python number: the explicit way out of the graph."""
-        return self._data.item() if isinstance(self._data, np.ndarray) else self._data
+        return self._held.item() if isinstance(self._held, np.ndarray) else self._held
 
     def __round__(self, digits: int | None = None) -> Any:
         if digits and self.requires_grad:
@@ -80,10 +77,10 @@ class Operators(Node):
         return round(self.item(), digits) if digits else TABLE["round"](self)
 
     def __repr__(self) -> str:
-        shown = repr(self._data)
-        if isinstance(self._data, np.ndarray):
-            shown = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=100)
-            shown += "" if self._data.dtype in (np.float64, np.int64, np.bool_) else f", dtype={self._data.dtype}"
+        shown = repr(self._held)
+        if isinstance(self._held, np.ndarray):
+            shown = np.array2string(self._held, separator=", ", prefix="Tensor(", threshold=100)
+            shown += "" if self._held.dtype in (np.float64, np.int64, np.bool_) else f", dtype={self._held.dtype}"
         label = f", label={self.label!r}" if self.label else ""
         made = f", op={self.op.name}" if self.op else "" if self.requires_grad else ", requires_grad=False"
         return f"{type(self).__name__}({shown}{label}{made})"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.casting import FLOAT, array_gradient, array_result, as_array, as_constant
+from autodiff.casting import FLOAT, array_gradient, array_result, as_array, as_array_like, as_constant
 from autodiff.errors import in_context, in_place, mixed, wrong_shape
 from autodiff.graph import Node, new, record
 from autodiff.operators import Operators, bind
@@ -54,12 +54,12 @@ class Tensor(Operators):
         self._set_leaf(array, floating if requires_grad is None else requires_grad, label)
 
     def cast_like(self, data: Any) -> Any:
-        if np.shape(data) != self._data.shape:
+        if np.shape(data) != self._held.shape:
             raise wrong_shape(self, data, "new data")
-        return as_array(data, self._data.dtype)
+        return as_array_like(self._held, data)
 
     def one(self) -> Any:
-        return np.ones(self._data.shape, self._data.dtype)
+        return np.ones(self._held.shape, self._held.dtype)
 
     def own(self, gradient: Any, taken: set[int]) -> Any:
         return array_gradient(self, gradient, taken)
@@ -72,24 +72,24 @@ class Tensor(Operators):
         if isinstance(other, Node):
             raise mixed(beside, other)
         node = new(Tensor)
-        node._set_leaf(as_constant(other, beside._data.dtype), False, None)
+        node._set_leaf(as_constant(other, beside._held.dtype), False, None)
         return node
 
     @classmethod
     def apply(cls, op: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         beside = next(x for x in args if isinstance(x, Tensor))
         inputs = tuple([x if type(x) is Tensor else cls.lift(x, beside) for x in args])
-        return _computed(op, inputs, [x._data for x in inputs], params, any([x.requires_grad for x in inputs]))
+        return _computed(op, inputs, [x._held for x in inputs], params, any([x.requires_grad for x in inputs]))
 
-    shape = property(attrgetter("_data.shape"), doc="The lengths of the axes.")
-    ndim = property(attrgetter("_data.ndim"), doc="The number of axes.")
-    size = property(attrgetter("_data.size"), doc="The number of entries.")
-    dtype = property(attrgetter("_data.dtype"), doc="The NumPy dtype.")
+    shape = property(attrgetter("_held.shape"), doc="The lengths of the axes.")
+    ndim = property(attrgetter("_held.ndim"), doc="The number of axes.")
+    size = property(attrgetter("_held.size"), doc="The number of entries.")
+    dtype = property(attrgetter("_held.dtype"), doc="The NumPy dtype.")
     T = property(lambda self: self.transpose(), doc="The transpose: all axes in reverse order.")
     mT = property(lambda self: self.swapaxes(-1, -2), doc="The matrix transpose: the last two axes swapped.")
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self._held)
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
@@ -124,14 +124,14 @@ def _computed(op: Primitive, inputs: tuple[Tensor, ...], arrays: Any, params: di
 
 
 def _unary(op: Primitive) -> Callable[[Tensor], Tensor]:
-    return lambda self: _computed(op, (self,), (self._data,), {}, self.requires_grad)
+    return lambda self: _computed(op, (self,), (self._held,), {}, self.requires_grad)
 
 
 def _binary(op: Primitive) -> Callable[[Tensor, Any], Tensor]:
     def method(self: Tensor, other: Any) -> Any:
         if type(other) is not Tensor:
             other = Tensor.lift(other, self)
-        return _computed(op, (self, other), (self._data, other._data), {}, self.requires_grad or other.requires_grad)
+        return _computed(op, (self, other), (self._held, other._held), {}, self.requires_grad or other.requires_grad)
 
     return method
 

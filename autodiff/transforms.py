@@ -1,8 +1,9 @@
 """Functions of functions: grad, vjp, jvp, jacobian, hessian.
 
 Each takes a function of numbers, arrays, values or tensors, or of nested lists, tuples and dicts of them.
-Given plain numbers and arrays they answer with plain numbers and arrays; given nodes, with nodes that can
-be differentiated again. So transforms nest: ``grad(grad(f))`` is the second derivative.
+Given plain numbers and arrays they answer with plain numbers and arrays. Given nodes, or a function that uses
+nodes from outside, they answer with nodes that can be differentiated again. So transforms nest:
+``grad(grad(f))`` is the second derivative.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import wraps
+from operator import index
 from typing import Any
 
 import numpy as np
 
 from autodiff.backprop import drain, newest_first, seed_of
 from autodiff.context import enable_grad
-from autodiff.graph import Node
+from autodiff.graph import Node, tick
 from autodiff.hooks import hooked
 from autodiff.primitives.elementwise import identity, multiply
 from autodiff.primitives.reductions import sum as array_sum
@@ -49,13 +51,15 @@ def gradients(output: Node, inputs: Sequence[Node], seed: Any = None, create_gra
     # if its data were assigned, and then the whole graph is searched for the consumer, which raises.)
     since = 0 if any(x.op is None for x in inputs) else min((x.clock for x in inputs), default=0)
     order = newest_first(output, since)
+    order = _towards(inputs, order)
     with np.errstate(all="ignore"), enable_grad() if create_graph else nullcontext():
-        drain(_towards(inputs, order), adjoints, output, create_graph)
+        drain(order, adjoints, output, create_graph)
+    swept = set(order)
     taken: set[int] = set()
     results = []
     for x in inputs:
         gradient = adjoints.get(x, 0.0)
-        if x.op is None and x in adjoints:
+        if x in adjoints and x not in swept:
             gradient = hooked(x, gradient)
         if not isinstance(gradient, Node):
             gradient = x.own(gradient, taken)
@@ -90,24 +94,38 @@ def _plain(x: Any) -> Any:
     return x.data if isinstance(x, Node) else x
 
 
+def _looks_outside(output: Node, start: int) -> bool:
+    """Whether ``output`` was computed from a node that carries a gradient and is older than the call.
+
+    A function may use such nodes without being given them, by closure. Then the answers must be nodes too:
+    as plain numbers they would silently lose the gradient with respect to those.
+    """
+    if output.clock < start:
+        return output.requires_grad
+    return any(x.requires_grad and x.clock < start for node in newest_first(output, start) for x in node.inputs)
+
+
 class _Call:
     """One call of a function, recorded: its arguments as leaves, and what it returned."""
 
     def __init__(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Any, has_aux: bool
     ) -> None:
-        positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-        for p in positions:
-            if not -len(args) <= p < len(args):
-                raise ValueError(f"argnums={argnums!r}: the function was called with {len(args)} positional arguments")
+        single = hasattr(argnums, "__index__")
+        positions = [index(p) for p in ((argnums,) if single else argnums)]
+        if not all(-len(args) <= p < len(args) for p in positions):
+            raise ValueError(f"argnums={argnums!r}: the function was called with {len(args)} positional arguments")
+        positions = [p % len(args) for p in positions]
+        if len(set(positions)) < len(positions):
+            raise ValueError(f"argnums={argnums!r} names an argument twice")
         chosen = [args[p] for p in positions]
-        given, self.rebuild = flatten(chosen[0] if isinstance(argnums, int) else tuple(chosen))
-        self.nested = any(isinstance(x, Node) for x in given)
+        given, self.rebuild = flatten(chosen[0] if single else tuple(chosen))
+        start = tick()
         with enable_grad():
             self.leaves = [as_leaf(x) for x in given]
             rebuilt = self.rebuild(self.leaves)
             full = list(args)
-            for p, arg in zip(positions, (rebuilt,) if isinstance(argnums, int) else rebuilt, strict=True):
+            for p, arg in zip(positions, (rebuilt,) if single else rebuilt, strict=True):
                 full[p] = arg
             out = function(*full, **kwargs)
         self.aux = None
@@ -124,6 +142,9 @@ class _Call:
                     " with the functions of autodiff and return the Value or Tensor itself (not .data or .item())"
                 )
 
+        reached = [*self.outputs, *(x for x in flatten(self.aux)[0] if isinstance(x, Node))]
+        self.nested = any(isinstance(x, Node) for x in given) or any(_looks_outside(y, start) for y in reached)
+
     def scalar(self) -> Any:
         if len(self.outputs) != 1 or (self.outputs[0].data is not None and np.size(self.outputs[0].data) != 1):
             shapes = [np.shape(y.data) for y in self.outputs]
@@ -135,15 +156,12 @@ class _Call:
     def pull(self, cotangents: list[Any], create_graph: bool | None = None) -> list[Any]:
         """Cotangents times the Jacobian, one result per leaf."""
         create_graph = self.nested if create_graph is None else create_graph
-        totals: list[Any] = [0.0] * len(self.leaves)
+        totals: list[Any] = [None] * len(self.leaves)
         for y, seed in zip(self.outputs, cotangents, strict=True):
             if y.requires_grad:
                 parts = gradients(y, self.leaves, seed, create_graph=create_graph)
-                totals = [t + p for t, p in zip(totals, parts, strict=True)]
-        return [
-            t if isinstance(t, Node) or not isinstance(t, float) else self._zero(x, t, create_graph)
-            for x, t in zip(self.leaves, totals, strict=True)
-        ]
+                totals = [p if t is None else t + p for t, p in zip(totals, parts, strict=True)]
+        return [self._zero(x, 0.0, create_graph) if t is None else t for x, t in zip(self.leaves, totals, strict=True)]
 
     def _zero(self, x: Node, total: float, create_graph: bool) -> Any:
         """A gradient that may still be a bare number, in the form of its leaf."""
@@ -250,11 +268,12 @@ def jvp(function: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[
     results = []
     nested = call.nested or any(isinstance(d, Node) for d in directions)
     for y, probe in zip(call.outputs, probes, strict=True):
-        total: Any = 0.0
+        total: Any = None
         for row, direction in zip(pulled, directions, strict=True):
             if row.requires_grad:
-                total = total + gradients(row, [probe], direction, create_graph=nested)[0]
-        total = probe.own(total, set()) if not isinstance(total, Node) else total
+                (part,) = gradients(row, [probe], direction, create_graph=nested)
+                total = part if total is None else total + part
+        total = total if isinstance(total, Node) else probe.own(0.0 if total is None else total, set())
         results.append(type(y)(total, requires_grad=False) if nested and not isinstance(total, Node) else total)
     return call.output(), call.rebuild_outputs(results)
 
@@ -280,7 +299,7 @@ def jacobian(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -
             if isinstance(y, Value):
                 per_leaf = _pull_one(call, y, None)
             else:
-                basis = np.eye(y.data.size, dtype=y.data.dtype).reshape(-1, *y.data.shape)
+                basis = np.eye(y.data.size, dtype=y.data.dtype).reshape(y.data.size, *y.data.shape)
                 each = [_pull_one(call, y, seed) for seed in basis]
                 per_leaf = [_stacked([row[k] for row in each], y.data.shape, x) for k, x in enumerate(call.leaves)]
             rows.append(call.results(per_leaf))
@@ -328,7 +347,7 @@ def hvp(function: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[
     argnums = tuple(range(len(primals)))
 
     def slope(*args: Any) -> Any:
-        total: Any = 0.0
+        total: Any = 0
         for g, v in zip(flatten(grad(function, argnums)(*args))[0], flatten(tuple(tangents))[0], strict=True):
             product = multiply(g, v)
             total = total + (array_sum(product) if isinstance(product, Tensor) else product)

@@ -47,13 +47,13 @@ class Value(Operators):
     def cast_like(self, data: Any) -> Any:
         if np.ndim(data):
             raise wrong_shape(self, data, "new data")
-        return as_number_like(self._data, data)
+        return as_number_like(self._held, data)
 
     def one(self) -> Any:
-        return type(self._data)(1)
+        return type(self._held)(1)
 
     def own(self, gradient: Any, taken: set[int]) -> Any:
-        return gradient if type(gradient) is float is type(self._data) else number_gradient(self, gradient)
+        return gradient if type(gradient) is float is type(self._held) else number_gradient(self, gradient)
 
     @classmethod
     def lift(cls, other: Any, beside: Any) -> Value:
@@ -62,18 +62,20 @@ class Value(Operators):
             return other
         if type(other) not in NUMBERS and (isinstance(other, Node) or np.ndim(other)):
             raise mixed(beside, other)
-        exact = type(beside._data) is Fraction and isinstance(other, int)
+        exact = type(beside._held) is Fraction and isinstance(other, int)
         return Value(Fraction(other) if exact else other, requires_grad=False)
 
     @classmethod
     def apply(cls, op: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         if op.number is None:
-            raise TypeError(f"{op.name} works on arrays, and a Value holds one number; use Tensor")
+            raise TypeError(
+                f"{op.name} works on arrays, and a Value holds one number; use Tensor, or Python's own sum([...])"
+            )
         if op in _SHORT and len(args) == op.arity and type(args[0]) is Value:
             return _SHORT[op](*args)
         beside = next(x for x in args if isinstance(x, Value))
         inputs = tuple([x if type(x) is Value else cls.lift(x, beside) for x in args])
-        given = tuple([x._data for x in inputs])
+        given = tuple([x._held for x in inputs])
         try:
             data = op.number(*given, **params)
         except _RAISED:
@@ -90,7 +92,7 @@ def _unary(op: Primitive) -> Callable[[Value], Value]:
     compute: Any = op.number
 
     def method(self: Value) -> Value:
-        a = self._data
+        a = self._held
         try:
             data = compute(a)
         except _RAISED:
@@ -109,7 +111,7 @@ def _binary(op: Primitive) -> Callable[[Value, Any], Value]:
     def method(self: Value, other: Any) -> Value:
         if type(other) is not Value:
             other = Value.lift(other, self)
-        a, b = self._data, other._data
+        a, b = self._held, other._held
         try:
             data = compute(a, b)
         except _RAISED:
@@ -118,7 +120,7 @@ def _binary(op: Primitive) -> Callable[[Value, Any], Value]:
             data = number_result(op, (a, b), data)
         enabled, scope, observer = current()  # from here on: record(), spelt out
         node = new(Value)
-        node._data = data
+        node._held = data
         node._notes = node.grad = node.label = node.params = None
         node.clock = tick()
         node.scope = scope

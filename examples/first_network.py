@@ -21,6 +21,7 @@ from nn import SGD, Network, Neuron
 
 EPOCHS = 40
 NUDGE = 1e-4
+STEP = 0.05
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def train_a_network(flowers: Dataset, epochs: int, rng: np.random.Generator) -> 
     print(f"Each is four numbers: {', '.join(IRIS_FEATURES)}.")
     print(f"{len(train)} are for learning, {len(test)} are held out for the test.")
     print(f"The network, {network}, has {len(network.parameters())} numbers to learn, random at first.")
-    print("An epoch is once through the flowers for learning. The loss is the mean squared error of the outputs:\n")
+    print("An epoch is once through the flowers for learning. The loss is the mean squared error of the outputs;")
+    print("it need not fall every time, since each step sees only some of the flowers:\n")
 
     network.fit(X[train], y[train], loss="mse", optimizer=optimizer, epochs=epochs, batch_size=25, seed=rng, verbose=5)
 
@@ -68,7 +70,7 @@ def train_a_network(flowers: Dataset, epochs: int, rng: np.random.Generator) -> 
     print(f"\nTest accuracy: {right.mean():.3f} ({right.sum()} of {len(test)} flowers it had never seen)")
     for i, guess in zip(test[~right], guesses[~right], strict=True):
         truth = flowers.classes[flowers.labels[i]]
-        print(f"  mistaken: flower {i} is {truth}, the network says {flowers.classes[guess]}")
+        print(f"  mistaken: flower {i + 1} is {truth}, the network says {flowers.classes[guess]}")
     return float(right.mean())
 
 
@@ -92,6 +94,7 @@ def follow_one_backward_pass(flowers: Dataset, folder: Path, rng: np.random.Gene
     output.label, loss.label = "output", "loss"
 
     loss.backward()
+    before = loss.data
     print(explain(loss))
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -111,11 +114,13 @@ def follow_one_backward_pass(flowers: Dataset, folder: Path, rng: np.random.Gene
     print(f"  so its slope is ({above:.8f} - {below:.8f}) / {2 * NUDGE:g} = {(above - below) / (2 * NUDGE):.4f}")
     print(f"  and the backward pass said ∇w2 = {w.grad:.4f}")
 
-    print("\nAnd now learn: move all five weights a small step against their gradients.\n")
-    SGD(neuron.parameters(), learning_rate=0.05).step()
-    print(f"  loss before the step: {loss:.4f}")
+    print(f"\nAnd now learn: move the four weights and b by {-STEP} × their gradients.\n")
+    SGD(neuron.parameters(), learning_rate=STEP).step()
+    print(f"  w2: {start:.4f} - {STEP} × {w.grad:.3f} = {w.data:.4f}, and so on")
+    print(f"  loss before the step: {before:.4f}")
     print(f"  loss after the step:  {squared_error(neuron(flower)):.4f}")
-    print("\nTraining is this step, many times over. Part 1 took one after every 25 flowers.")
+    print("\nTraining is this step, many times over. Part 1 took four in each epoch, each with the gradient averaged")
+    print("over about 25 flowers, and with momentum: a part of the step before is kept.")
     return picture
 
 

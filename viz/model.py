@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from autodiff import Node
+from autodiff.errors import leaf_changed
 from viz.text import clean
 
 Kind = Literal["leaf", "constant", "operation"]
@@ -85,6 +86,9 @@ def graph_from(nodes: Sequence[Node], outputs: Sequence[Node]) -> Graph:
     edges = []
     for node in nodes:
         inputs = node.inputs
+        for x in inputs:
+            if x.clock > node.clock:  # its box would show a number that the node was not computed from
+                raise leaf_changed(x, node)
         edges += [Edge(number[x], number[node], port, len(inputs)) for port, x in enumerate(inputs)]
     return Graph(boxes, tuple(edges))
 

@@ -80,7 +80,7 @@ power      = elementwise("power",      _power,       op.pow,
     lambda a, b, out: out * log(case(is_zero(a), 1, a)),
     symbol="^", text="{0} ** {1}", latex="{0}^{{{1}}}", operator="pow", shortcuts={2: "square"}, domain=[(0.2, 2), (-2, 2)], kinks=[0.0], doc="a ** b; NaN, never a complex number, for a negative base with a fractional exponent.")
 reciprocal = elementwise("reciprocal", lambda x: 1 / x,     lambda x: 1 / x, lambda x, out: -out * out,      text="1 / {0}", latex=r"\frac{{1}}{{{0}}}", symbol="1/x", domain=[(0.5, 2)])
-square     = elementwise("square",     lambda x: x * x,     np.square,     lambda x, out: 2 * x,           text="{0} ** 2", latex="{0}^{{2}}", symbol="x²")
+square     = elementwise("square",     lambda x: x * x,     np.square,     lambda x, out: 2 * x,           text="{0} ** 2", latex="{0}^{{2}}", symbol="( )²")
 sqrt       = elementwise("sqrt",       math.sqrt,           np.sqrt,       lambda x, out: 0.5 / out,       latex=r"\sqrt{{{0}}}", symbol="√", domain=[(0.2, 3)])
 hypot      = elementwise("hypot",      math.hypot,          np.hypot,      lambda a, b, out: a / case(is_zero(out), 1, out), lambda a, b, out: b / case(is_zero(out), 1, out), analytic=False, domain=[(0.2, 2), (0.2, 2)])
 
@@ -141,5 +141,5 @@ sign        = elementwise("sign",        _sign,       np.sign,      0, selects=T
 floor       = elementwise("floor",       math.floor,  np.floor,     0, operator="floor", selects=True, analytic=False, domain=[(0.1, 0.9)], latex=r"\left\lfloor {0} \right\rfloor")
 ceil        = elementwise("ceil",        math.ceil,   np.ceil,      0, operator="ceil", selects=True, analytic=False, domain=[(0.1, 0.9)], latex=r"\left\lceil {0} \right\rceil")
 round       = elementwise("round",       builtins.round, np.rint,   0, selects=True, analytic=False, domain=[(0.1, 0.4)], numpy=["round", "rint"], doc="The nearest integer; halves go to the even one.")
-is_positive = elementwise("is_positive", lambda x: x if x != x else x > 0, lambda x: np.heaviside(x, 0), 0, selects=True, analytic=False, domain=[(0.1, 2)], text="({0} > 0)", latex="[{0} > 0]", symbol="> 0", doc="1 where x > 0, else 0: the derivative of relu.")
-wins        = elementwise("wins",        _wins_number, _wins, 0, 0, selects=True, analytic=False, text="(({0} > {1}) + ({0} == {1}) / 2)", latex="[{0} > {1}]", symbol=">", doc="1 where a > b, 1/2 where they are equal, else 0: the derivative of maximum.")
+is_positive = elementwise("is_positive", lambda x: x if x != x else x > 0, lambda x: np.heaviside(x, 0), 0, selects=True, analytic=False, domain=[(0.1, 2)], text="({0} > 0)", latex="[{0} > 0]", symbol="> 0", doc="1 where x > 0, NaN at NaN, else 0: the derivative of relu.")
+wins        = elementwise("wins",        _wins_number, _wins, 0, 0, selects=True, analytic=False, text="(({0} > {1}) + ({0} == {1}) / 2)", latex=r"\left([{0} > {1}] + \frac{{1}}{{2}} [{0} = {1}]\right)", symbol=">", doc="1 where a > b, 1/2 where they are equal, NaN beside NaN, else 0: the derivative of maximum.")

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autodiff.graph import Node
 from autodiff.primitives.reductions import norm
 from autodiff.primitives.row import Primitive, plain, primitive
 from autodiff.primitives.shapes import expand_dims, reshape, structural, swapaxes, trace, tril
@@ -138,13 +139,22 @@ def _cofactors(a: Any) -> Any:
         adjugate = product - expand_dims(expand_dims(trace(product, axis1=-2, axis2=-1), -1), -1) / k * eye
     return swapaxes(adjugate if n % 2 else -adjugate, -1, -2)
 
+def _svd_cofactors(a: Any) -> Any:
+    """The same on plain arrays: from U diag(s) Vh, products of all other singular values (accurate at any scale)."""
+    u, s, vh = np.linalg.svd(a)
+    others = np.stack([np.prod(np.delete(s, i, -1), -1) for i in range(s.shape[-1])], -1)
+    sign = np.linalg.det(u) * np.linalg.det(vh)
+    return sign[..., None, None] * ((u.conj() * others[..., None, :]) @ vh.conj())
+
 def _det_rule(g: Any, a: Any, out: Any) -> Any:
     g = expand_dims(expand_dims(g, -1), -1)
     if a.size == 0:
         return g * a
-    with np.errstate(all="ignore"):
-        regular = builtins.bool(np.all(np.linalg.cond(plain(a)) < 1e12))
+    if not isinstance(a, Node):
+        return g * _svd_cofactors(a)
+    regular = builtins.bool(np.all(np.linalg.cond(plain(a)) < 1e12))
     return g * expand_dims(expand_dims(out, -1), -1) * inv(a).mT if regular else g * _cofactors(a)
+
 
 def _solve_right(g: Any, a: Any, b: Any, out: Any) -> Any:
     if b.ndim == 1:  # one vector, perhaps beside a stack of matrices

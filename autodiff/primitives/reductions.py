@@ -63,6 +63,8 @@ def shares(x: Any, out: Any, axis: Any) -> Any:
 # ── forward functions ────────────────────────────────────────────────────────────────────────────────
 def _mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     x = np.asarray(x)
+    if x.dtype == np.float16:  # NumPy adds these up in float32
+        return np.mean(x, axis=axis, keepdims=keepdims)
     return np.add.reduce(x, axis=axis, keepdims=keepdims) / count(x, axis)
 
 def _var(x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:

@@ -219,9 +219,9 @@ def primitive(
     (elementwise) or ``rules`` (anything else); see :class:`Primitive` for all columns.
 
     >>> from autodiff import Value, primitive, tanh
-    >>> swish2 = primitive("doc_cube", lambda x: x * x * x, partials=[lambda x, out: 3 * x * x])
+    >>> cube = primitive("doc_cube", lambda x: x * x * x, partials=[lambda x, out: 3 * x * x])
     >>> x = Value(2.0)
-    >>> y = swish2(x)
+    >>> y = cube(x)
     >>> y.backward()
     >>> y.data, x.grad
     (8.0, 12.0)
@@ -246,7 +246,7 @@ def primitive(
 # ── what rules are written with, besides operators and other rows ────────────────────────────────────
 def plain(x: Any) -> Any:
     """The number or array of a node; anything else as it is."""
-    return x._data if isinstance(x, Node) else x
+    return x._held if isinstance(x, Node) else x
 
 
 def is_zero(x: Any) -> Any:

@@ -32,7 +32,7 @@ def frozen(index: Any) -> Any:
     if isinstance(index, Node) and index.requires_grad:
         raise TypeError("an index that carries a gradient is not differentiable; index with .data or with integers")
     if isinstance(index, list | np.ndarray | Node):
-        return np.array(plain(index), dtype=None if np.size(plain(index)) else int)
+        return np.array(plain(index), dtype=int if isinstance(index, list) and not np.size(index) else None)
     return index
 
 def is_basic(index: Any) -> bool:

@@ -21,9 +21,11 @@ class Foreign:
         return "<something foreign>"
 
 
+SILENT = ad.Primitive("silent", None, lambda x: x * 1, rules=[lambda g, x, out: None])
+
 CASES = {
     # what is written: (the error, what its message must show)
-    "a word": (lambda: Value("cat"), TypeError, r"Value holds one number, such as Value\(2\.0\).*the str 'cat'"),
+    "a word": (lambda: Value("cat"), TypeError, r"Value holds one number, such as Value\(2\.0\).*the str 'cat'; convert it"),
     "nothing": (lambda: Value(None), TypeError, "the NoneType None"),
     "a list": (lambda: Value([1.0]), TypeError, r"a list of shape \(1,\); for an array use Tensor"),
     "an array": (lambda: Value(np.ones(2)), TypeError, r"a ndarray of shape \(2,\)"),
@@ -69,6 +71,10 @@ CASES = {
     "a scope without a name": (lambda: ad.scope(""), TypeError, r"scope\('layer 1'\)"),
     "complex absolute value": (lambda: abs(Value(1 + 2j)), TypeError, "abs has no derivative at a complex number"),
     "an unsupported function": (lambda: np.median(T), TypeError, r"np\.median is not in the table.*\.data"),
+    "masked entries in an operation": (lambda: np.ma.array([1.0, 2.0, 3.0]) * T, TypeError, "mask|lose its gradient"),
+    "a fill value with a gradient": (lambda: np.full_like(T, T.sum()), TypeError, "full_like is not in the table"),
+    "a rule without an answer": (lambda: Tensor.backward(SILENT(T).sum()), TypeError, "returned None"),
+    "an explanation of a number": (lambda: ad.explain(3.0), TypeError, "explain takes a Value or a Tensor.*the float 3.0"),
     "an unsupported option": (lambda: np.sum(T, dtype=int), TypeError, r"has no parameter 'dtype'"),
 }  # fmt: skip
 
@@ -104,6 +110,12 @@ def test_new_data_keep_their_form():
         t.data = np.ones(3)
     with pytest.raises(ValueError, match="new data"):
         v.data = [1.0]
+    with pytest.raises(TypeError, match="int64 were there, and float64 would be cut"):
+        Tensor([1, 2]).data = [1.5, 2.7]
+    with pytest.raises(TypeError, match="float64 were there, and complex128 would be cut"):
+        (Tensor([1.0, 2.0]) * 2).backward(np.array([1j, 2]))
+    with pytest.raises(TypeError, match="would change its kind"):
+        v.data = 1j
     t.data = [3, 4]
     assert t.dtype == np.float32
     v.data = 3

@@ -241,6 +241,8 @@ def test_no_overflow_error():
 
 
 def test_det_of_a_singular_matrix():
+    scaled = np.diag([1.0, 1e-7, 1e-13])
+    np.testing.assert_allclose(np.diag(gradient(ad.det, scaled)), [1e-20, 1e-13, 1e-7], rtol=1e-12)
     np.testing.assert_allclose(gradient(ad.det, [[1.0, 2.0], [2.0, 4.0]]), [[4, -2], [-2, 1]])
     np.testing.assert_allclose(gradient(ad.det, np.zeros((2, 2))), np.zeros((2, 2)))
 
@@ -516,6 +518,41 @@ def test_no_cycles():
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_tanh_far_from_zero():
+    slope = slopes(ad.tanh, 10.0)[1]
+    assert slope == pytest.approx(4 / (math.exp(10.0) + math.exp(-10.0)) ** 2, rel=1e-7)
+    assert slopes(ad.tanh, 20.0)[1] == 0.0
+
+
+def test_threads_have_their_own_graphs():
+    answers = []
+
+    def work(n):
+        x = Value(float(n))
+        for _ in range(200):
+            (x * x).backward()
+        answers.append((n, x.grad))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert sorted(answers) == [(n, 400.0 * n) for n in range(8)]
+
+
+def test_closures_are_not_detached():
+    outside = Value(2.0)
+    assert ad.grad(lambda x: x * ad.grad(lambda y: x * y * y)(3.0))(2.0) == 24.0
+    assert type(ad.grad(lambda y: outside * y)(3.0)) is Value
+    assert type(ad.grad(lambda y: 2.0 * y * y)(3.0)) is float
+
+
+def test_second_derivatives_at_a_convention():
+    assert np.isfinite(ad.hessian(lambda t: ad.norm(t))(np.zeros(2))).all()
+    np.testing.assert_array_equal(ad.grad(lambda t: ad.norm(t))(np.zeros(2)), np.zeros(2))
 
 
 def test_no_grad_is_local():

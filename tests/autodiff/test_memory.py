@@ -112,8 +112,8 @@ def test_the_array_of_a_freed_tensor_is_freed() -> None:
         pass
 
     t = Tensor([1.0, 2.0])
-    t._data = t._data.view(Watched)
-    gone = weakref.ref(t._data)
+    t._held = t._held.view(Watched)
+    gone = weakref.ref(t._held)
     loss = (t * t).sum()
     loss.backward()
     del loss, t

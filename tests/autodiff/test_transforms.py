@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -220,3 +221,108 @@ def test_a_new_row_is_drawn_explained_and_checked():
     ]:
         with pytest.raises(ValueError, match=message):
             bad()
+
+
+# ── what a function uses without being given it ──────────────────────────────────────────────────────
+
+
+def test_inner_derivatives_keep_what_they_use_by_closure():
+    """d/dx of x · d/dy (x y²) at y = 3 is d/dx 6x² = 12x, whichever transform computes the inner one."""
+    inner = {
+        "grad": lambda x: ad.grad(lambda y: x * y * y)(3.0),
+        "an argument not differentiated": lambda x: ad.grad(lambda y, z: z * y * y)(3.0, x),
+        "a keyword": lambda x: ad.grad(lambda y, z: z * y * y)(3.0, z=x),
+        "jvp": lambda x: ad.jvp(lambda y: x * y * y, (3.0,), (1.0,))[1],
+        "vjp": lambda x: ad.vjp(lambda y: x * y * y, 3.0)[1](1.0)[0],
+        "jacobian": lambda x: ad.jacobian(lambda y: x * y * y)(3.0),
+        "the value": lambda x: ad.value_and_grad(lambda y: x * y * 2)(3.0)[0],
+        "aux": lambda x: ad.grad(lambda y: (y * y, x * 6.0), has_aux=True)(3.0)[1],
+    }
+    for name, f in inner.items():
+        assert ad.grad(lambda x, f=f: x * f(x))(2.0) == 24.0, name
+
+
+def test_the_derivative_of_a_training_step():
+    step = lambda lr: 2.0 - lr * ad.grad(lambda w: lr * w * w)(2.0)
+    assert ad.grad(lambda lr: step(lr) ** 2)(0.5) == -8.0
+
+
+def test_a_node_used_by_closure_is_not_lost():
+    w = Value(2.0)
+    slope = ad.grad(lambda y: w * y * y)(3.0)
+    (slope * 1.0).backward()
+    assert w.grad == 6.0
+    with ad.no_grad():
+        kept = w * 1.0
+    assert ad.grad(lambda y: kept * y * y)(3.0) == 12.0
+
+
+def test_argnums_name_each_argument_once():
+    for argnums in ((0, -2), (1, 1)):
+        with pytest.raises(ValueError, match="names an argument twice"):
+            ad.grad(lambda x, y: x * y, argnums=argnums)(3.0, 4.0)
+    assert ad.grad(lambda x, y: x * y, argnums=np.int64(1))(3.0, 4.0) == 3.0
+
+
+def test_transforms_are_exact_on_fractions():
+    third = Fraction(1, 3)
+    assert ad.grad(lambda a: a * a)(third) == Fraction(2, 3)
+    assert ad.hessian(lambda a: a * a * a)(third) == 2
+    assert ad.jvp(lambda a: a * a, (third,), (Fraction(1),)) == (Fraction(1, 9), Fraction(2, 3))
+    assert ad.hvp(lambda a: a * a * a, (third,), (Fraction(1),)) == (2,)
+
+
+def test_jacobians_of_nothing_have_a_shape():
+    assert ad.jacobian(lambda t: t[:0])(np.ones(3)).shape == (0, 3)
+    assert ad.jacobian(lambda t: t * 2)(np.ones(0)).shape == (0, 0)
+
+
+# ── hooks keep the promises of gradients ─────────────────────────────────────────────────────────────
+
+
+def test_a_hook_cannot_change_shape_kind_or_neighbours():
+    a, b = Tensor([1.0, 2.0, 3.0]), Tensor(2.0)
+    y = a + b
+    y.register_hook(lambda g: np.full(3, 5, np.float32))
+    y.sum().backward()
+    assert b.grad == 15.0
+    assert a.grad.dtype == np.float64
+    for wrong in (1.0, np.ones(2), np.ones((2, 3))):
+        y = a * 1
+        y.register_hook(lambda g, wrong=wrong: wrong)
+        with pytest.raises(ValueError, match="gradient that its hook returned has shape"):
+            y.sum().backward()
+    left, right = a * 1, a * 2
+
+    def in_place(gradient):
+        gradient *= 10
+
+    right.register_hook(in_place)
+    with pytest.raises(ValueError, match="read-only"):
+        (left + right).sum().backward()
+
+
+def test_a_hook_does_not_cut_higher_orders():
+    x = Value(3.0)
+    y = x * x
+    y.register_hook(lambda g: 2.0)
+    (slope,) = ad.gradients(y, [x], create_graph=True)
+    assert ad.gradients(slope, [x]) == [4.0]
+
+
+def test_hooks_of_targets_are_heard_by_all():
+    x = Value(3.0)
+    h = x * x
+    h.register_hook(lambda g: 10 * g)
+    x.register_hook(lambda g: g + 1)
+    y = h * 2
+    assert ad.gradients(y, [h]) == [20.0]
+    assert ad.gradients(y, [h, x]) == [20.0, 121.0]
+    assert ad.explain(y).adjoints[x] == 121.0
+    y.backward()
+    assert (h.grad, x.grad) == (20.0, 121.0)
+
+
+def test_check_gradients_knows_precision_and_kinks():
+    assert ad.check_gradients(lambda x: ad.exp(x) * ad.sin(x), np.float32([0.3, 0.7])) < 1e-5
+    assert ad.check_gradients(lambda x: abs(x) ** 0.5, 1e-3) < 1e-8
