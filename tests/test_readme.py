@@ -32,6 +32,10 @@ def test_what_the_readme_links_to_is_there():
         assert (ROOT / target).exists(), target
 
 
+def test_nothing_is_left_to_fill_in():
+    assert not re.search(r"^\(\w+\)$|TODO|\{\w+\}", README, flags=re.MULTILINE)
+
+
 def test_the_number_of_operations():
     (stated,) = re.findall(r"Each of the (\d+) operations is one row", README)
     assert int(stated) == len(TABLE)
