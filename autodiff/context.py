@@ -48,7 +48,7 @@ def _recording_as(
 
 
 def no_grad() -> AbstractContextManager[None]:
-    """Compute without recording: results inside are constants. Also a decorator.
+    """Compute without recording: results inside are constants. Also a decorator of ordinary functions.
 
     >>> from autodiff import Value, no_grad
     >>> x = Value(3.0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from autodiff.errors import not_copyable
 from autodiff.graph import Node, new
 
@@ -23,5 +25,6 @@ def rebuilt(kind: type[Node], data: Any, requires_grad: bool, label: str | None,
     """The leaf that was kept."""
     node = new(kind)
     node._set_leaf(data, requires_grad, label)
-    node._held, node.scope, node.grad = node.cast_like(data), scope, grad
+    node._held, node.scope = node.cast_like(data), scope
+    node.grad = grad.copy() if isinstance(grad, np.ndarray) else grad
     return node

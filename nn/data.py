@@ -61,6 +61,8 @@ def batches(count: int, size: int, rng: np.random.Generator) -> Iterator[list[in
 
 def _array(data: Any, name: str) -> NDArray[Any]:
     """``data`` as an array of finite numbers."""
+    if isinstance(data, np.ndarray) and hasattr(data, "mask"):
+        raise TypeError(f"{name} is a masked array, and what it masks would be learnt from; fill it first")
     try:
         table = np.asarray(data)
     except ValueError:  # NumPy's word for it is "inhomogeneous shape"

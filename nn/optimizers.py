@@ -53,7 +53,13 @@ class SGD:
         self.velocities: dict[Node, Any] = {}
 
     def step(self) -> None:
-        """Move every parameter that has a gradient."""
+        """Move every parameter that has a gradient.
+
+        Raises:
+            ValueError: none has one, so that nothing would be learnt.
+        """
+        if all(p.grad is None for p in self.parameters):
+            raise ValueError("no parameter has a gradient yet; call backward() on the loss first")
         for p in self.parameters:
             if p.grad is None:
                 continue

@@ -71,6 +71,7 @@ class Picture:
 
         Raises:
             ValueError: the name ends neither in .svg nor in .dot.
+            FileNotFoundError: there is no such folder.
         """
         path = Path(path)
         written: dict[str, Callable[[], str]] = {".svg": lambda: self.svg, ".dot": lambda: str(self.to_dot().source)}
@@ -79,6 +80,8 @@ class Picture:
                 f"a picture is saved as .svg or .dot, and {path.name!r} ends otherwise;"
                 " a browser or rsvg-convert makes PNG and PDF from the .svg"
             )
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"the folder {str(path.parent)!r} for {path.name!r} does not exist; make it first")
         _write(path, written[path.suffix.lower()]())
         return path
 

@@ -583,6 +583,11 @@ def test_copies(make):
         assert other is not leaf
         assert (type(other), other.label, other.requires_grad) == (type(leaf), leaf.label, leaf.requires_grad)
         np.testing.assert_array_equal(other.data, leaf.data)
+    trained = Tensor([1.0, 2.0])
+    (trained * trained).sum().backward()
+    other = make(trained)
+    other.grad *= 10
+    np.testing.assert_array_equal(trained.grad, [2, 4])
     with pytest.raises(TypeError, match=r"part of a graph.*\.detach\(\)"):
         make(Value(2.0) * 3)
     assert make((Value(2.0) * 3).detach()).data == 6.0

@@ -75,3 +75,10 @@ def test_the_same_parameter_twice():
     x = Value(1.0)
     with pytest.raises(ValueError, match="given twice"):
         SGD([x, x], 0.1)
+
+
+def test_a_step_without_gradients_is_an_error():
+    x = Value(1.0)
+    with pytest.raises(ValueError, match=r"no parameter has a gradient yet; call backward\(\)"):
+        SGD([x], 0.1).step()
+    assert x.data == 1.0

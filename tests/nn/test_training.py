@@ -212,3 +212,8 @@ def test_bad_data_is_refused_before_anything_is_learnt():
 def test_defaults():
     spelt_out = {"loss": mse, "learning_rate": 0.1, "batch_size": 16, "epochs": 100}
     assert quietly(Network([2, 1], seed=0), seed=0) == quietly(Network([2, 1], seed=0), seed=0, **spelt_out)
+
+
+def test_masked_arrays_are_refused():
+    with pytest.raises(TypeError, match="masked array"):
+        Network([1, 1], seed=0).fit(np.ma.array([[1.0], [1e9]], mask=[[False], [True]]), [1.0, 2.0], verbose=0)

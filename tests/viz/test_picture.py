@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import viz
-from autodiff import Tensor, Value
+from autodiff import GraphError, Tensor, Value
 from tests.viz.graphs import Drawing, neuron, shared
 from viz import Picture, draw
 
@@ -59,7 +59,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere. for .x\.svg. does not exist"):
         draw(shared(), layout="builtin").save(tmp_path / "nowhere" / "x.svg")
 
 
@@ -142,3 +142,12 @@ def test_viz_knows_the_engine_and_nobody_else():
 def test_the_examples_in_the_documentation_run(name):
     module = importlib.import_module("viz" if name == "__init__" else f"viz.{name}")
     assert doctest.testmod(module, optionflags=doctest.ELLIPSIS).failed == 0
+
+
+def test_a_changed_leaf_is_not_drawn_beside_its_old_result():
+    w = Value(1.0, label="w")
+    loss = (w * 3 - 1) ** 2
+    loss.backward()
+    w.data = 0.5
+    with pytest.raises(GraphError, match="w was changed after multiply"):
+        draw(loss, layout="builtin")
