@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import autodiff as ad
 from autodiff import Tensor, Value
+from viz import draw
 
 numbers = st.floats(-2, 2)
 MATRIX = np.arange(6.0).reshape(2, 3) / 7 + 0.1
@@ -208,6 +209,7 @@ def test_a_new_row_is_drawn_explained_and_checked():
         assert ad.check_gradients(lambda t: cube(t).sum(), MATRIX, order=2) < 1e-12
         assert "∂v1/∂x = 3 * x * x = 3 * 2 * 2 = 12" in str(ad.explain(cube(x)))
         assert cube(Tensor(MATRIX)).op is cube
+        assert ">cube_of_user<" in draw(cube(x), layout="builtin").svg
         assert cube(3.0) == 27.0
         with pytest.raises(ValueError, match="has a primitive 'cube_of_user' already"):
             ad.primitive("cube_of_user", lambda x: x, partials=[1])
