@@ -15,7 +15,7 @@ from autodiff.chain import edges
 from autodiff.context import observe
 from autodiff.errors import AnomalyError
 from autodiff.graph import Node
-from autodiff.primitives.row import Primitive
+from autodiff.primitives.row import Primitive, plain
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
@@ -81,13 +81,13 @@ class _Detector:
     def watch(self, stream: Iterator[Node], adjoints: dict[Node, Any], output: Node) -> Iterator[Node]:
         """Look at what each node has handed to its inputs."""
         for node in stream:
-            if not all(_finite(_data_of(adjoints[x])) for x in node.inputs if x in adjoints):
+            if not all(_finite(plain(adjoints[x])) for x in node.inputs if x in adjoints):
                 for x, flow in edges(node, adjoints[node]):
-                    if flow is not None and not _finite(_data_of(flow)):
+                    if flow is not None and not _finite(plain(flow)):
                         raise AnomalyError(self._blame(node, x, adjoints[node], flow, output))
                 for x in node.inputs:
-                    if x in adjoints and not _finite(_data_of(adjoints[x])):
-                        total = _worst(_data_of(adjoints[x]))
+                    if x in adjoints and not _finite(plain(adjoints[x])):
+                        total = _worst(plain(adjoints[x]))
                         raise AnomalyError(f"the gradients of {_shown(x)} over its paths add up to {total}")
             yield node
 
@@ -97,8 +97,8 @@ class _Detector:
         path = " <- ".join(n.label or (n.op.name if n.op else "leaf") for n in _path(output, node))
         made = f"\n  made at {node.origin}" if node.origin else ""
         return (
-            f"the backward pass of {node.op.name} produced {_worst(_data_of(flow))} for {_shown(x)}: upstream gradient"
-            f" {_number(_data_of(upstream))}, inputs {given}{made}\n  on the path {path}"
+            f"the backward pass of {node.op.name} produced {_worst(plain(flow))} for {_shown(x)}: upstream gradient"
+            f" {_number(plain(upstream))}, inputs {given}{made}\n  on the path {path}"
         )
 
 
@@ -128,10 +128,6 @@ def _history(inputs: tuple[Node, ...]) -> str:
         names.append(node.op.name)
         node = node.inputs[0]
     return f"\n  its first input came through {' <- '.join([*names, node.name()])}" if names else ""
-
-
-def _data_of(x: Any) -> Any:
-    return x._held if isinstance(x, Node) else x
 
 
 def _finite(data: Any) -> bool:

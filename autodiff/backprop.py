@@ -18,6 +18,7 @@ from autodiff.context import current
 from autodiff.errors import leaf_changed, no_gradient, seed_needed, wrong_shape
 from autodiff.graph import Node
 from autodiff.hooks import hooked
+from autodiff.primitives.row import plain
 
 
 def newest_first(output: Node, since: int = 0) -> list[Node]:
@@ -148,7 +149,7 @@ def seed_of(output: Node, seed: Any) -> Any:
         if np.size(output._held) != 1:
             raise seed_needed(output)
         return output.one()
-    seed = getattr(seed, "_held", seed)
+    seed = plain(seed)
     if np.shape(seed) != np.shape(output._held):
         raise wrong_shape(output, seed, "seed")
     return output.cast_like(seed)

@@ -10,6 +10,7 @@ import numpy as np
 
 from autodiff.errors import wrong_shape
 from autodiff.graph import Node
+from autodiff.primitives.row import plain
 
 _keys = count()
 
@@ -47,10 +48,10 @@ def hooked(node: Node, gradient: Any) -> Any:
         replaced = hook(gradient)
         if replaced is None:
             continue
-        if np.shape(getattr(replaced, "_held", replaced)) != np.shape(node._held):
-            raise wrong_shape(node, getattr(replaced, "_held", replaced), "gradient that its hook returned")
+        if np.shape(plain(replaced)) != np.shape(node._held):
+            raise wrong_shape(node, plain(replaced), "gradient that its hook returned")
         if not isinstance(gradient, Node):
-            gradient = node.cast_like(getattr(replaced, "_held", replaced))
+            gradient = node.cast_like(plain(replaced))
         else:  # create_graph: the gradient is a node, and stays one
             kind: Any = type(node)
             gradient = replaced if isinstance(replaced, Node) else kind(node.cast_like(replaced), requires_grad=False)

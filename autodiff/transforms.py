@@ -22,6 +22,7 @@ from autodiff.graph import Node, tick
 from autodiff.hooks import hooked
 from autodiff.primitives.elementwise import identity, multiply
 from autodiff.primitives.reductions import sum as array_sum
+from autodiff.primitives.row import plain
 from autodiff.primitives.shapes import stack
 from autodiff.tensor import Tensor
 from autodiff.trees import flatten, map_tree
@@ -88,10 +89,6 @@ def as_leaf(x: Any) -> Any:
     if isinstance(x, Node):
         return identity(x) if x.requires_grad else type(x)(x.data)  # type: ignore[call-arg]
     return Tensor(x, requires_grad=True) if np.ndim(x) or isinstance(x, np.ndarray) else Value(x)
-
-
-def _plain(x: Any) -> Any:
-    return x.data if isinstance(x, Node) else x
 
 
 def _looks_outside(output: Node, start: int) -> bool:
@@ -173,10 +170,10 @@ class _Call:
 
     def output(self) -> Any:
         out = self.rebuild_outputs(self.outputs)
-        return out if self.nested else map_tree(_plain, out)
+        return out if self.nested else map_tree(plain, out)
 
     def plain_aux(self) -> Any:
-        return self.aux if self.nested else map_tree(_plain, self.aux)
+        return self.aux if self.nested else map_tree(plain, self.aux)
 
 
 def value_and_grad(
@@ -360,8 +357,8 @@ def hvp(function: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[
 def _matching(tree: Any, nodes: list[Any], what: str) -> list[Any]:
     """The leaves of a (co)tangent, one for each node, in shapes that fit."""
     leaves, _ = flatten(tree)
-    shapes = [np.shape(_plain(x)) for x in nodes]
-    given = [np.shape(_plain(x)) for x in leaves]
+    shapes = [np.shape(plain(x)) for x in nodes]
+    given = [np.shape(plain(x)) for x in leaves]
     if shapes != given:
         raise ValueError(f"the {what} has shapes {given}, and what it belongs to has shapes {shapes}")
     return leaves

@@ -10,7 +10,7 @@ import numpy as np
 
 from autodiff.casting import as_number, as_number_like, number_gradient, number_result
 from autodiff.context import current
-from autodiff.errors import mixed, wrong_shape
+from autodiff.errors import mixed, needs_array, wrong_shape
 from autodiff.graph import Node, new, record, tick
 from autodiff.operators import Operators, bind
 from autodiff.primitives import TABLE
@@ -68,9 +68,7 @@ class Value(Operators):
     @classmethod
     def apply(cls, op: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         if op.number is None:
-            raise TypeError(
-                f"{op.name} works on arrays, and a Value holds one number; use Tensor, or Python's own sum([...])"
-            )
+            raise needs_array(op)
         if op in _SHORT and len(args) == op.arity and type(args[0]) is Value:
             return _SHORT[op](*args)
         beside = next(x for x in args if isinstance(x, Value))

@@ -71,7 +71,7 @@ CASES = {
     "a scope without a name": (lambda: ad.scope(""), TypeError, r"scope\('layer 1'\)"),
     "complex absolute value": (lambda: abs(Value(1 + 2j)), TypeError, "abs has no derivative at a complex number"),
     "an unsupported function": (lambda: np.median(T), TypeError, r"np\.median is not in the table.*\.data"),
-    "masked entries in an operation": (lambda: np.ma.array([1.0, 2.0, 3.0]) * T, TypeError, "mask|lose its gradient"),
+    "masked entries in an operation": (lambda: np.ma.array([1.0, 2.0, 3.0]) * T, TypeError, "lose its gradient"),
     "a fill value with a gradient": (lambda: np.full_like(T, T.sum()), TypeError, "full_like is not in the table"),
     "a rule without an answer": (lambda: Tensor.backward(SILENT(T).sum()), TypeError, "returned None"),
     "an explanation of a number": (lambda: ad.explain(3.0), TypeError, "explain takes a Value or a Tensor.*the float 3.0"),
