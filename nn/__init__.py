@@ -9,6 +9,7 @@
 """
 
 from nn.activations import ACTIVATIONS, activation, linear
+from nn.initializers import INITIALIZERS, initializer
 from nn.losses import LOSSES, binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, hinge, mse
 from nn.module import Module
 from nn.neuron import MLP, Layer, Network, Neuron
@@ -17,6 +18,7 @@ from nn.training import History, fit, predict
 
 __all__ = [
     "ACTIVATIONS",
+    "INITIALIZERS",
     "LOSSES",
     "MLP",
     "SGD",
@@ -31,6 +33,7 @@ __all__ = [
     "cross_entropy",
     "fit",
     "hinge",
+    "initializer",
     "linear",
     "mse",
     "predict",
