@@ -9,24 +9,30 @@
 """
 
 from nn.activations import ACTIVATIONS, activation, linear
+from nn.dense import Dense, Linear
 from nn.initializers import INITIALIZERS, initializer
 from nn.losses import LOSSES, binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, hinge, mse
 from nn.module import Module
 from nn.neuron import MLP, Layer, Network, Neuron
 from nn.optimizers import SGD
+from nn.sequential import Residual, Sequential
 from nn.training import History, fit, predict
 
 __all__ = [
     "ACTIVATIONS",
+    "Dense",
+    "History",
     "INITIALIZERS",
     "LOSSES",
-    "MLP",
-    "SGD",
-    "History",
     "Layer",
+    "Linear",
+    "MLP",
     "Module",
     "Network",
     "Neuron",
+    "Residual",
+    "SGD",
+    "Sequential",
     "activation",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",

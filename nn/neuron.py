@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from itertools import pairwise
-from operator import add, index
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,10 @@ import numpy as np
 from autodiff import Value, scope
 from nn.activations import activation as activation_named
 from nn.activations import gain
+from nn.checks import Seed, size
 from nn.lookup import Function, name_of
 from nn.module import Module
 from nn.training import fit, predict
-
-Seed = int | np.random.Generator | None
 
 
 class Neuron(Module):
@@ -46,21 +45,22 @@ class Neuron(Module):
     """
 
     def __init__(self, inputs: int, activation: str | Function = "tanh", *, seed: Seed = None) -> None:
-        self.inputs = _size(inputs, "inputs")
+        self.inputs = size(inputs, "inputs")
         self.activation = activation_named(activation)
         spread = gain(self.activation) / math.sqrt(inputs)
         drawn = np.random.default_rng(seed).normal(0.0, spread, inputs)
         self.weights = [Value(w, label=f"w{i}") for i, w in enumerate(drawn)]
         self.bias = Value(0.0, label="b")
 
-    def __call__(self, row: Iterable[Any]) -> Value:
+    def forward(self, row: Iterable[Any]) -> Value:
         """The output for a row of numbers or Values."""
         x = _as_values(row, self.inputs)
         weighted = [w_i * x_i for w_i, x_i in zip(self.weights, x, strict=True)]
         return self.activation(reduce(add, weighted) + self.bias)  # type: ignore[no-any-return]
 
-    def __repr__(self) -> str:
-        return f"Neuron({self.inputs}, activation={name_of(self.activation)!r})"
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"{self.inputs}, activation={name_of(self.activation)!r}"
 
 
 class Layer(Module):
@@ -78,21 +78,17 @@ class Layer(Module):
 
     def __init__(self, inputs: int, outputs: int, activation: str | Function = "tanh", *, seed: Seed = None) -> None:
         rng = np.random.default_rng(seed)
-        self.inputs = _size(inputs, "inputs")
-        self.outputs = _size(outputs, "outputs")
+        self.inputs = size(inputs, "inputs")
+        self.outputs = size(outputs, "outputs")
         self.neurons = []
         for i in range(outputs):
             with scope(f"neurons.{i}"):
                 self.neurons.append(Neuron(inputs, activation, seed=rng))
 
-    def __call__(self, row: Iterable[Any]) -> list[Value]:
+    def forward(self, row: Iterable[Any]) -> list[Value]:
         """The output of every neuron for a row of numbers or Values."""
         x = _as_values(row, self.inputs)
-        outputs = []
-        for i, neuron in enumerate(self.neurons):
-            with scope(f"neurons.{i}"):
-                outputs.append(neuron(x))
-        return outputs
+        return [neuron(x) for neuron in self.neurons]
 
     def __repr__(self) -> str:
         return f"Layer({self.inputs}, {self.outputs}, activation={name_of(self.neurons[0].activation)!r})"
@@ -129,7 +125,7 @@ class Network(Module):
         output: str | Function = "linear",
         seed: Seed = None,
     ) -> None:
-        self.sizes = [_size(n, "each size") for n in sizes]
+        self.sizes = [size(n, "each size") for n in sizes]
         if len(self.sizes) < 2:
             raise ValueError(f"sizes are the inputs and then each layer, such as [4, 8, 3]; given {self.sizes}")
         rng = np.random.default_rng(seed)
@@ -144,12 +140,11 @@ class Network(Module):
         """How many numbers a row has."""
         return self.sizes[0]
 
-    def __call__(self, row: Iterable[Any]) -> Any:
+    def forward(self, row: Iterable[Any]) -> Any:
         """The outputs for a row of numbers or Values: a list, or the one output alone."""
         x = _as_values(row, self.inputs)
-        for i, layer in enumerate(self.layers):
-            with scope(f"layers.{i}"):
-                x = layer(x)
+        for layer in self.layers:
+            x = layer(x)
         return x[0] if len(x) == 1 else x
 
     fit = fit
@@ -162,16 +157,6 @@ class Network(Module):
 
 
 MLP = Network
-
-
-def _size(n: int, what: str) -> int:
-    try:
-        n = index(n)
-    except TypeError:
-        raise TypeError(f"{what} is a whole number, and was given {n!r}") from None
-    if n < 1:
-        raise ValueError(f"{what} is at least 1, and was given {n}")
-    return n
 
 
 def _as_values(row: Iterable[Any], expected: int) -> list[Value]:

@@ -1,0 +1,89 @@
+"""Sequential and Residual: modules made of modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from nn.module import Module
+
+
+class Sequential(Module):
+    """Layers one after the other: each is called on what the one before gives.
+
+    Args:
+        layers: modules, or plain functions such as ``autodiff.tanh``.
+
+    >>> import numpy as np
+    >>> from autodiff import relu
+    >>> from nn import Dense
+    >>> rng = np.random.default_rng(0)
+    >>> model = Sequential(Dense(64, 128, seed=rng), relu, Dense(128, 10, seed=rng))
+    >>> model(np.zeros((5, 64))).shape
+    (5, 10)
+    >>> model[0]
+    Dense(64, 128)
+
+    Raises:
+        TypeError: a layer that cannot be called, such as a list of layers.
+    """
+
+    def __init__(self, *layers: Callable[..., Any]) -> None:
+        for i, layer in enumerate(layers):
+            if not callable(layer) or isinstance(layer, type):
+                hint = "; write Sequential(*layers)" if isinstance(layer, list | tuple) else ""
+                hint = f"; write {layer.__name__}(...)" if isinstance(layer, type) else hint
+                raise TypeError(f"layer {i} of Sequential is {layer!r}, which is no layer{hint}")
+        self.layers = list(layers)
+
+    def forward(self, x: Any) -> Any:
+        """What the last layer gives."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, i: int) -> Any:
+        return self.layers[i]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.layers)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"{len(self.layers)} layers"
+
+
+class Residual(Module):
+    """``x + layer(x)``: a layer learns what to change, and the gradient has a way around it.
+
+    Source: He, Zhang, Ren, Sun 2016, "Deep Residual Learning for Image Recognition", arXiv:1512.03385.
+
+    Args:
+        layer: a module or function that gives an output of the shape of its input.
+
+    >>> from nn import Dense
+    >>> Residual(Dense(3, 3, seed=0))([1.0, 2.0, 3.0]).shape
+    (3,)
+
+    Raises:
+        ValueError: the layer changes the shape.
+    """
+
+    def __init__(self, layer: Callable[..., Any]) -> None:
+        self.layer = layer
+
+    def forward(self, x: Any) -> Any:
+        """x plus what the layer gives for it."""
+        change = self.layer(x)
+        if getattr(change, "shape", ()) != getattr(x, "shape", getattr(change, "shape", ())):
+            raise ValueError(
+                f"{self.layer!r} turns shape {x.shape} into {change.shape}, and x + layer(x) needs one shape"
+            )
+        return x + change
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return ""
