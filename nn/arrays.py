@@ -78,7 +78,7 @@ def check_finite(table: NDArray[Any], name: str, data: Any = None) -> None:
 
 def is_frame(data: Any) -> bool:
     """Whether it is a table with named columns."""
-    return hasattr(data, "columns") and hasattr(data, "to_numpy")
+    return hasattr(data, "to_numpy") and hasattr(data, "columns")
 
 
 def column_names(data: Any) -> tuple[str, ...] | None:
@@ -148,5 +148,5 @@ def _ragged(data: Any, name: str) -> ValueError:
 
 
 def _short(thing: Any) -> str:
-    text = repr(thing)
+    text = repr(thing.item() if isinstance(thing, np.character) else thing)
     return text if len(text) <= 60 else f"{text[:57]}..."
