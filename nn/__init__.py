@@ -9,6 +9,8 @@
 """
 
 from nn.activations import ACTIVATIONS, activation, linear
+from nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from nn.checkpoint_errors import CheckpointError
 from nn.dense import Dense, Linear
 from nn.initializers import INITIALIZERS, initializer
 from nn.losses import LOSSES, binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, hinge, mse
@@ -17,9 +19,12 @@ from nn.neuron import MLP, Layer, Network, Neuron
 from nn.optimizers import SGD
 from nn.sequential import Residual, Sequential
 from nn.training import History, fit, predict
+from nn.weights import load_weights, save_weights
 
 __all__ = [
     "ACTIVATIONS",
+    "Checkpoint",
+    "CheckpointError",
     "Dense",
     "History",
     "INITIALIZERS",
@@ -41,6 +46,10 @@ __all__ = [
     "hinge",
     "initializer",
     "linear",
+    "load_checkpoint",
+    "load_weights",
     "mse",
     "predict",
+    "save_checkpoint",
+    "save_weights",
 ]
