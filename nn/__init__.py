@@ -16,6 +16,7 @@ from nn.initializers import INITIALIZERS, initializer
 from nn.losses import LOSSES, binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, hinge, mse
 from nn.module import Module
 from nn.neuron import MLP, Layer, Network, Neuron
+from nn.normalizer import Normalizer
 from nn.optimizers import SGD
 from nn.sequential import Residual, Sequential
 from nn.training import History, fit, predict
@@ -35,6 +36,7 @@ __all__ = [
     "Module",
     "Network",
     "Neuron",
+    "Normalizer",
     "Residual",
     "SGD",
     "Sequential",

@@ -19,13 +19,14 @@ from autodiff import Node
 Where = Callable[[tuple[int, ...]], str]  # of a position: how a message names it
 
 
-def as_numbers(data: Any, name: str, advice: str = "") -> NDArray[Any]:
+def as_numbers(data: Any, name: str, advice: str = "", *, detach: bool = True) -> NDArray[Any]:
     """``data`` as an array of real numbers, in the dtype that it came in; of nodes, what they hold.
 
     Args:
         data: an array, a number, lists or tuples of them in any depth, a node or lists of nodes, a frame, a series.
         name: what messages call it.
         advice: what the message adds where something else than a number is met.
+        detach: whether lists of nodes may lose their gradient; else they raise.
 
     >>> as_numbers([(1, 2), (3, 4)], "X")
     array([[1, 2],
@@ -50,6 +51,8 @@ def as_numbers(data: Any, name: str, advice: str = "") -> NDArray[Any]:
     except ValueError:  # NumPy's word for it is "inhomogeneous shape"
         raise _ragged(data, name) from None
     except TypeError:  # nodes that carry a gradient
+        if not detach:
+            raise
         return as_numbers(_without_nodes(data), name, advice)
     if table.ndim == 0 and table.dtype.kind not in "biuf":
         raise TypeError(f"{name} is the {type(data).__name__} {_short(data)}; expected real numbers{advice}")
