@@ -11,28 +11,49 @@
 from nn.activations import ACTIVATIONS, activation, linear
 from nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nn.checkpoint_errors import CheckpointError
+from nn.convolution import Conv1d, Conv2d
 from nn.dense import Dense, Linear
+from nn.embedding import Embedding
+from nn.flatten import Flatten
 from nn.initializers import INITIALIZERS, initializer
 from nn.losses import LOSSES, binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, hinge, mse
 from nn.module import Module
 from nn.neuron import MLP, Layer, Network, Neuron
+from nn.normalization import BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm
 from nn.normalizer import Normalizer
 from nn.optimizers import SGD
+from nn.pooling import AvgPool1d, AvgPool2d, GlobalAvgPool, GlobalMaxPool, MaxPool1d, MaxPool2d
+from nn.regularization import Dropout
 from nn.sequential import Residual, Sequential
 from nn.training import History, fit, predict
 from nn.weights import load_weights, save_weights
 
 __all__ = [
     "ACTIVATIONS",
+    "AvgPool1d",
+    "AvgPool2d",
+    "BatchNorm",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Checkpoint",
     "CheckpointError",
+    "Conv1d",
+    "Conv2d",
     "Dense",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
     "History",
     "INITIALIZERS",
     "LOSSES",
     "Layer",
+    "LayerNorm",
     "Linear",
     "MLP",
+    "MaxPool1d",
+    "MaxPool2d",
     "Module",
     "Network",
     "Neuron",
