@@ -69,7 +69,7 @@ class Convolution(Module):
         columns = reshape(moveaxis(self.weight, 1, -1), (self.outputs, self.seen)).T
         weighted = matmul(rows, columns)
         weighted = weighted if self.bias is None else add(weighted, self.bias)
-        return self.activation(moveaxis(reshape(weighted, (*places, self.outputs)), -1, 1))
+        return moveaxis(self.activation(reshape(weighted, (*places, self.outputs))), -1, 1)
 
     @property
     def seen(self) -> int:
@@ -103,7 +103,8 @@ class Conv1d(Convolution):
             needs one more it is the last), or "valid" for none.
         dilation: the distance between the steps that a kernel sees.
         bias: whether b is added.
-        activation: a name (see ``nn.activations``) or a function of a tensor.
+        activation: a name (see ``nn.activations``) or a function of a tensor; softmax is over the channels, which the
+            function is given in the last axis.
         initializer: of the weights, as for :class:`Dense`, which has the default too.
         seed: an integer, or the NumPy generator to draw the weights from; None draws others every time.
 
