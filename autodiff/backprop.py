@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.chain import edges
+from autodiff.chain import edges, gathered, seed_of
 from autodiff.context import current
-from autodiff.errors import leaf_changed, no_gradient, seed_needed, wrong_shape
+from autodiff.errors import leaf_changed
 from autodiff.graph import Node
 from autodiff.hooks import hooked
-from autodiff.primitives.row import plain
 
 
 def newest_first(output: Node, since: int = 0) -> list[Node]:
@@ -63,9 +62,9 @@ def sweep(order: Sequence[Node], adjoints: dict[Node, Any], create_graph: bool =
     """Walk ``order``, adding each node's contributions to the adjoints of its inputs; yield each node done.
 
     ``adjoints`` maps nodes to the gradient gathered so far, and starts with the seed. A node's adjoint is
-    complete when its turn comes. With ``create_graph`` the same rules run on nodes in the place of
-    numbers, and the adjoints are nodes themselves.
+    complete when its turn comes. With ``create_graph`` the same rules run on nodes, and so give nodes.
     """
+    owned: set[Node] = set()
     for node in order:
         upstream = adjoints[node]
         if node._notes is not None:
@@ -96,6 +95,9 @@ def sweep(order: Sequence[Node], adjoints: dict[Node, Any], create_graph: bool =
                 continue
             except ArithmeticError:  # 1 / 0, 0 * inf and their like, before anything was added
                 pass
+        if op.into is not None and not create_graph and gathered(node, upstream, adjoints, owned):
+            yield node
+            continue
         for x, contribution in edges(node, upstream, create_graph):
             if contribution is not None:
                 adjoints[x] = adjoints[x] + contribution if x in adjoints else contribution
@@ -128,6 +130,8 @@ def backward(output: Node, seed: Any = None) -> None:
             if node._notes is not None:
                 gradient = hooked(node, gradient)
             adjoints[node] = node.own(gradient if node.grad is None else node.grad + gradient, taken)
+        elif type(gradient) is np.ndarray and id(gradient) not in taken:
+            gradient.setflags(write=False)  # several computed nodes may share it: for looking at only
         elif type(gradient) is not float:
             adjoints[node] = node.own(gradient, taken)
     for node, gradient in adjoints.items():  # only now: an error above has left every .grad as it was
@@ -139,17 +143,3 @@ def drain(order: list[Node], adjoints: dict[Node, Any], output: Node, create_gra
     stream = sweep(order, adjoints, create_graph)
     watch = getattr(current()[2], "watch", None)
     deque(stream if watch is None else watch(stream, adjoints, output), maxlen=0)  # the quickest way to drain
-
-
-def seed_of(output: Node, seed: Any) -> Any:
-    """The gradient that a backward pass starts from."""
-    if not output.requires_grad:
-        raise no_gradient(output)
-    if seed is None:
-        if np.size(output._held) != 1:
-            raise seed_needed(output)
-        return output.one()
-    seed = plain(seed)
-    if np.shape(seed) != np.shape(output._held):
-        raise wrong_shape(output, seed, "seed")
-    return output.cast_like(seed)

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.backprop import newest_first, seed_of, sweep
-from autodiff.chain import edges, local_derivative
+from autodiff.backprop import newest_first, sweep
+from autodiff.chain import edges, local_derivative, seed_of
 from autodiff.context import enable_grad
 from autodiff.errors import describe
 from autodiff.formula import LATEX, TEXT, Style, level_of, name_latex, name_text, number_latex, number_text, write

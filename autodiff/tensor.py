@@ -14,8 +14,9 @@ from autodiff.graph import Node, new, record
 from autodiff.operators import Operators, bind
 from autodiff.primitives import TABLE
 from autodiff.primitives.row import Primitive
-from autodiff.primitives.shapes import frozen, pad, split
+from autodiff.primitives.shapes import frozen, is_basic, pad, split
 
+GETITEM = TABLE["getitem"]
 _RAISED = (ValueError, IndexError, TypeError, np.linalg.LinAlgError)  # what NumPy raises at shapes that do not fit
 
 
@@ -95,7 +96,14 @@ class Tensor(Operators):
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index: Any) -> Tensor:
-        return TABLE["getitem"](self, frozen(index))  # type: ignore[no-any-return]
+        index = index if is_basic(index) else frozen(index)
+        try:
+            view = self._held[index]  # straight on: loops over time steps take many small views
+        except IndexError as error:
+            raise in_context(error, GETITEM, (self,), {"index": index}) from error
+        view = view if type(view) is np.ndarray else array_result(GETITEM, (self,), view)
+        view.setflags(write=False)
+        return record(Tensor, GETITEM, (self,), view, {"index": index}, self.requires_grad)  # type: ignore[no-any-return]
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise in_place()

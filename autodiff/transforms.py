@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.backprop import drain, newest_first, seed_of
+from autodiff.backprop import drain, newest_first
+from autodiff.chain import seed_of
 from autodiff.context import enable_grad
 from autodiff.graph import Node, tick
 from autodiff.hooks import hooked

@@ -14,7 +14,7 @@ import autodiff
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("autodiff", "nn", "viz")
 CORE_DEPENDENCIES = {"numpy"}
-OPTIONAL = {"graphviz"}  # imported where it is used: a drawing must not need it
+OPTIONAL = {"graphviz", "tqdm", "pandas", "polars", "safetensors"}  # imported where they are used, if they are there
 
 # What each part of the engine may know, besides errors and context: ARCHITECTURE's chain, spelt out.
 LAYERS = [

@@ -37,8 +37,10 @@ _softplus: Any = lambda x: np.log1p(np.exp(x)) if np.iscomplexobj(x) else np.log
 def _sigmoid(x: Any) -> Any:
     if np.iscomplexobj(x):
         return 1 / (1 + np.exp(-x))
-    e = np.exp(-np.abs(x))  # never overflows
-    return np.where(x >= 0, 1, e) / (1 + e)
+    s = 1 / (1 + np.exp(-x))
+    if s.size and x.item(x.argmin()) > -709:
+        return s
+    return np.where(x > -709, s, np.exp(np.minimum(x, 0)))  # exp(-x) has overflown
 
 _relu       = lambda x: x if not x <= 0 else 0.0 if type(x) is float else 0
 _elu: Any   = lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
@@ -110,7 +112,7 @@ arccosh    = elementwise("arccosh",    math.acosh,  np.arccosh,   lambda x, out:
 arctanh    = elementwise("arctanh",    math.atanh,  np.arctanh,   lambda x, out: 1 / ((1 - x) * (1 + x)),              domain=[(-0.9, 0.9)])
 
 # ── functions of neural networks ─────────────────────────────────────────────────────────────────────
-sigmoid     = elementwise("sigmoid",     lambda x: 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x)), _sigmoid, lambda x, out: out * sigmoid(-x), latex=r"\sigma\left({0}\right)", symbol="σ", doc="1 / (1 + exp(-x)). Its derivative s(x) s(-x) keeps its digits far from 0.")
+sigmoid     = elementwise("sigmoid",     lambda x: 1 / (1 + math.exp(-x)) if x > -709 else math.exp(x), _sigmoid, lambda x, out: out * sigmoid(-x), latex=r"\sigma\left({0}\right)", symbol="σ", doc="1 / (1 + exp(-x)). Its derivative s(x) s(-x) keeps its digits far from 0.")
 softplus    = elementwise("softplus",    lambda x: builtins.max(x, 0.0) + math.log1p(math.exp(-builtins.abs(x))), _softplus, lambda x, out: sigmoid(x), doc="log(1 + exp(x)), without overflow.")
 log_sigmoid = elementwise("log_sigmoid", lambda x: builtins.min(x, 0.0) - math.log1p(math.exp(-builtins.abs(x))), lambda x: -_softplus(-x), lambda x, out: sigmoid(-x), latex=r"\log \sigma\left({0}\right)", doc="log(sigmoid(x)), without underflow.")
 relu        = elementwise("relu",        _relu, lambda x: np.maximum(x, 0), lambda x, out: is_positive(x), selects=True, analytic=False, domain=[(0.1, 2)], kinks=[0.0], latex=r"\mathrm{{relu}}\left({0}\right)")

@@ -40,6 +40,8 @@ class Primitive:
     partials: Sequence[Any] | None = None   # elementwise: for each input d out / d input, (*inputs, out, **params) -> ..., or a plain number
     rules: Any = None                       # structural: for each input (upstream, *inputs, out, **params) -> contribution;
     variadic: bool = False                  # ... or, for any number of inputs, one (k, upstream, inputs, out, **params) -> contribution
+    into: Any = None                        # structural, of one input: (total, upstream, **params) adds the contribution to an array in place,
+                                            # for rows that touch a small part of their input
     selects: bool = False                   # a partial of exactly 0 means "not read": even an infinite upstream gradient contributes 0
     analytic: bool = True                   # the forward functions continue to complex numbers (the complex step applies)
     symbol: str = ""                        # what a drawing shows

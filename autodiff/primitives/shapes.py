@@ -35,18 +35,29 @@ def frozen(index: Any) -> Any:
         return np.array(plain(index), dtype=int if isinstance(index, list) and not np.size(index) else None)
     return index
 
+_BASIC = frozenset({int, slice, type(None), type(...)})
+
 def is_basic(index: Any) -> bool:
     """Whether the index picks each entry at most once, by construction (integers, slices, None, ...)."""
     parts = index if isinstance(index, tuple) else (index,)
+    if _BASIC.issuperset(map(type, parts)):
+        return True
     return builtins.all(i is None or i is Ellipsis or (isinstance(i, slice | int | np.integer) and not isinstance(i, bool)) for i in parts)
 
 def _scatter(values: Any, index: Any, shape: Any) -> Any:
     out = np.zeros(shape, np.asarray(values).dtype)
-    if is_basic(index):
-        out[index] = values
-    else:
-        np.add.at(out, index, values)
+    _add_at(out, values, index)
     return out
+
+def _add_at(total: Any, values: Any, index: Any) -> None:
+    if is_basic(index):
+        part = total[index]
+        if part.ndim:
+            part += values  # a view: this writes into total
+        else:
+            total[index] += values
+    else:
+        np.add.at(total, index, values)
 
 def _put(x: Any, values: Any, index: Any) -> Any:
     positions = np.arange(np.size(x)).reshape(np.shape(x))[index]
@@ -136,7 +147,7 @@ trace        = structural("trace",        lambda x, offset=0, axis1=0, axis2=1: 
     lambda g, x, out, offset, axis1, axis2: diagonal_rule(broadcast_to(expand_dims(g, -1), (*g.shape, len(_diagonal_index(x, offset, axis1, axis2)[1]))), x, out, offset, axis1, axis2), symbol="tr", cases=[([(3, 3)], {}), ([(2, 3, 4)], {"offset": 1, "axis1": 2, "axis2": 0})])
 sort         = structural("sort",         lambda x, axis=-1: np.sort(x, axis=axis, kind="stable"),          _sort_rule, analytic=False,                                                    cases=[([(5,)], {}), ([(2, 3)], {"axis": 0}), ([(2, 3)], {"axis": None})], doc="In rising order; among equals the first stays first, with its own gradient.")
 
-getitem      = structural("getitem",      lambda x, index: np.asarray(x)[index],                            lambda g, x, out, index: scatter(g, index, x.shape), symbol="[ ]", text="{0}[...]", latex="{0}[\\cdot]",
+getitem      = structural("getitem",      lambda x, index: np.asarray(x)[index],                            lambda g, x, out, index: scatter(g, index, x.shape), into=_add_at, symbol="[ ]", text="{0}[...]", latex="{0}[\\cdot]",
     cases=[([(2, 3)], {"index": 1}), ([(2, 3)], {"index": (slice(None), slice(None, None, -2))}), ([(4,)], {"index": np.array([0, 0, 1])}), ([(2, 3)], {"index": (np.array([0, 1, 1]), np.array([2, 2, 2]))}), ([(3, 2)], {"index": (None, Ellipsis, 0)})])
 scatter      = structural("scatter",      _scatter,     lambda g, values, out, index, shape: getitem(g, index),                        doc="Zeros of a shape, with the values added at the index (twice where it occurs twice).", cases=[([(3,)], {"index": np.array([0, 0, 2]), "shape": (4,)}), ([(2,)], {"index": (slice(None), 1), "shape": (2, 3)})])
 put          = structural("put",          _put,         lambda g, x, values, out, index: put(g, 0.0, index), lambda g, x, values, out, index: getitem(g, index), numpy=(), doc="A copy of x with x[index] = values.", cases=[([(4,), (2,)], {"index": np.array([3, 1])}), ([(2, 3), ()], {"index": (slice(None), 1)})])
