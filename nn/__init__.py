@@ -11,6 +11,7 @@
 from nn.activations import ACTIVATIONS, activation, linear
 from nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nn.checkpoint_errors import CheckpointError
+from nn.clipping import clip_by_norm, clip_by_value
 from nn.convolution import Conv1d, Conv2d
 from nn.dense import Dense, Linear
 from nn.embedding import Embedding
@@ -21,15 +22,20 @@ from nn.module import Module
 from nn.neuron import MLP, Layer, Network, Neuron
 from nn.normalization import BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm
 from nn.normalizer import Normalizer
-from nn.optimizers import SGD
+from nn.optimizer import Optimizer
+from nn.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, AdamW, RMSprop
 from nn.pooling import AvgPool1d, AvgPool2d, GlobalAvgPool, GlobalMaxPool, MaxPool1d, MaxPool2d
 from nn.regularization import Dropout
+from nn.schedules import CosineAnnealingLR, ExponentialLR, ReduceLROnPlateau, Schedule, StepLR, WarmUp
 from nn.sequential import Residual, Sequential
 from nn.training import History, fit, predict
 from nn.weights import load_weights, save_weights
 
 __all__ = [
     "ACTIVATIONS",
+    "Adagrad",
+    "Adam",
+    "AdamW",
     "AvgPool1d",
     "AvgPool2d",
     "BatchNorm",
@@ -39,9 +45,11 @@ __all__ = [
     "CheckpointError",
     "Conv1d",
     "Conv2d",
+    "CosineAnnealingLR",
     "Dense",
     "Dropout",
     "Embedding",
+    "ExponentialLR",
     "Flatten",
     "GlobalAvgPool",
     "GlobalMaxPool",
@@ -58,12 +66,21 @@ __all__ = [
     "Network",
     "Neuron",
     "Normalizer",
+    "OPTIMIZERS",
+    "Optimizer",
+    "RMSprop",
+    "ReduceLROnPlateau",
     "Residual",
     "SGD",
+    "Schedule",
     "Sequential",
+    "StepLR",
+    "WarmUp",
     "activation",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "clip_by_norm",
+    "clip_by_value",
     "cross_entropy",
     "fit",
     "hinge",
