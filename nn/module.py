@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from textwrap import indent
 from typing import Any, Self
@@ -189,6 +190,23 @@ class _Call:
 
 _calling: ContextVar[_Call | None] = ContextVar("calling", default=None)
 _watching: ContextVar[Callable[[Module, Any], None] | None] = ContextVar("watching", default=None)
+
+
+@contextmanager
+def watching(watch: Callable[[Module, Any], None]) -> Iterator[None]:
+    """Show ``watch(module, output)`` every module that is called inside and what it gives, the innermost first.
+
+    >>> from nn import Layer
+    >>> with watching(lambda module, output: print(module)):
+    ...     outputs = Layer(2, 1, seed=0)([1.0, 2.0])
+    Neuron(2, activation='tanh')
+    Layer(2, 1, activation='tanh')
+    """
+    token = _watching.set(watch)
+    try:
+        yield
+    finally:
+        _watching.reset(token)
 
 
 def children(module: Module) -> Iterator[tuple[str, Module]]:
