@@ -8,7 +8,38 @@
 [False, True, True, False]
 """
 
-from nn.activations import ACTIVATIONS, activation, linear
+from nn.activation_layers import (
+    ELU,
+    GELU,
+    SELU,
+    Activation,
+    Identity,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from nn.activations import (
+    ACTIVATIONS,
+    activation,
+    elu,
+    gelu,
+    gelu_tanh,
+    leaky_relu,
+    linear,
+    log_softmax,
+    relu,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    tanh,
+)
 from nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nn.checkpoint_errors import CheckpointError
 from nn.clipping import clip_by_norm, clip_by_value
@@ -17,7 +48,18 @@ from nn.dense import Dense, Linear
 from nn.embedding import Embedding
 from nn.flatten import Flatten
 from nn.initializers import INITIALIZERS, initializer
-from nn.losses import LOSSES, binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, hinge, mse
+from nn.losses import (
+    LOSSES,
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge,
+    huber,
+    kl_divergence,
+    mae,
+    mse,
+    nll,
+)
 from nn.module import Module
 from nn.neuron import MLP, Layer, Network, Neuron
 from nn.normalization import BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm
@@ -33,6 +75,7 @@ from nn.weights import load_weights, save_weights
 
 __all__ = [
     "ACTIVATIONS",
+    "Activation",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -48,17 +91,22 @@ __all__ = [
     "CosineAnnealingLR",
     "Dense",
     "Dropout",
+    "ELU",
     "Embedding",
     "ExponentialLR",
     "Flatten",
+    "GELU",
     "GlobalAvgPool",
     "GlobalMaxPool",
     "History",
     "INITIALIZERS",
+    "Identity",
     "LOSSES",
     "Layer",
     "LayerNorm",
+    "LeakyReLU",
     "Linear",
+    "LogSoftmax",
     "MLP",
     "MaxPool1d",
     "MaxPool2d",
@@ -69,12 +117,19 @@ __all__ = [
     "OPTIMIZERS",
     "Optimizer",
     "RMSprop",
+    "ReLU",
     "ReduceLROnPlateau",
     "Residual",
+    "SELU",
     "SGD",
     "Schedule",
     "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
     "StepLR",
+    "Tanh",
     "WarmUp",
     "activation",
     "binary_cross_entropy",
@@ -82,14 +137,30 @@ __all__ = [
     "clip_by_norm",
     "clip_by_value",
     "cross_entropy",
+    "elu",
     "fit",
+    "gelu",
+    "gelu_tanh",
     "hinge",
+    "huber",
     "initializer",
+    "kl_divergence",
+    "leaky_relu",
     "linear",
     "load_checkpoint",
     "load_weights",
+    "log_softmax",
+    "mae",
     "mse",
+    "nll",
     "predict",
+    "relu",
     "save_checkpoint",
     "save_weights",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "tanh",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 Function = Callable[..., Any]
@@ -34,5 +35,13 @@ def lookup(kind: str, which: str | Function, table: Mapping[str, Function]) -> F
 
 
 def name_of(function: Function) -> str:
-    """What to call a function in a message or a drawing."""
+    """What to call a function in a message or a drawing.
+
+    >>> from functools import partial
+    >>> name_of(partial(round, ndigits=2))
+    'round(ndigits=2)'
+    """
+    if isinstance(function, partial):
+        options = [*map(repr, function.args), *(f"{name}={value!r}" for name, value in function.keywords.items())]
+        return f"{name_of(function.func)}({', '.join(options)})"
     return getattr(function, "name", None) or getattr(function, "__name__", None) or repr(function)

@@ -184,7 +184,7 @@ BAD = {
     "targets": (
         call(y=np.column_stack([Y, Y])),
         ValueError,
-        "sample 0: the prediction is one number and the target is 2 of",
+        r"predictions have shape \(5,\) and targets have shape \(5, 2\)",
     ),
 }
 
