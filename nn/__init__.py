@@ -8,6 +8,7 @@
 [False, True, True, False]
 """
 
+from nn import metrics
 from nn.activation_layers import (
     ELU,
     GELU,
@@ -60,6 +61,7 @@ from nn.losses import (
     mse,
     nll,
 )
+from nn.metrics import METRICS
 from nn.module import Module
 from nn.neuron import MLP, Layer, Network, Neuron
 from nn.normalization import BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm
@@ -107,6 +109,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
+    "METRICS",
     "MLP",
     "MaxPool1d",
     "MaxPool2d",
@@ -151,6 +154,7 @@ __all__ = [
     "load_weights",
     "log_softmax",
     "mae",
+    "metrics",
     "mse",
     "nll",
     "predict",
