@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from autodiff import Node
+from autodiff import Node, Value
 from nn.optimizer_state import checked_state, outside
 from nn.runs import Rule, Run, State, plain_number, runs_of
 from nn.update_explanation import Update, explained
@@ -77,11 +77,17 @@ class Optimizer:
     _options: ClassVar[list[str]] = []
 
     def __init_subclass__(cls) -> None:
-        taken = list(inspect.signature(cls.rule).parameters.values())
+        rule = vars(cls).get("rule")
+        if inspect.isfunction(rule):
+            cls.rule = staticmethod(rule)  # whether or not it was written as one: a rule knows no self
+        taken = list(inspect.signature(cls.rule).parameters.values()) if hasattr(cls, "rule") else []
         cls._initial = {x.name: x.default for x in taken[2:] if x.kind is not x.KEYWORD_ONLY}
         cls._options = [x.name for x in taken if x.kind is x.KEYWORD_ONLY]
 
     def __init__(self, parameters: Parameters, learning_rate: float = 0.01, **options: Any) -> None:
+        if not hasattr(self, "rule"):
+            kind = type(self).__name__
+            raise TypeError(f"{kind} has no rule; write def rule(w, g, *, learning_rate): ... in class {kind}")
         defaults = {"learning_rate": learning_rate, **options}
         self._names: dict[Node, str] = {}
         self.groups = [self._group(given, defaults) for given in _as_groups(parameters)]
@@ -258,7 +264,7 @@ class Optimizer:
         for run in self._runs:
             present = [p.grad is not None for p in run.parameters]
             for p in run.parameters:
-                if type(p.grad) is not float:
+                if type(p.grad) is not float or type(p) is not Value:
                     self._check_gradient(p)
             runs += [run] if all(present) or not any(present) else run.split(present)
         self._runs = runs

@@ -6,6 +6,7 @@ A rule is elementwise, so the numbers of many parameters can stand in one vector
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
 from itertools import compress
 from typing import Any
 
@@ -37,7 +38,8 @@ class Run:
     def apply(self, rule: Rule, initial: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the rule is given (``w``, ``g`` and what it remembers), and what it makes of it. Nothing changes."""
         given = {"w": self.join([p.data for p in self.parameters]), "g": self.join([p.grad for p in self.parameters])}
-        given |= {**initial, **self.state}
+        zero = Fraction if isinstance(self.kind, Node) else float  # beside exact numbers, 0.0 is an exact 0
+        given |= {name: zero(x) if type(x) is float else x for name, x in {**initial, **self.state}.items()}
         options = {name: plain_number(x) for name, x in self.group.items() if name != "parameters"}
         return given, rule(**given, **options)
 
