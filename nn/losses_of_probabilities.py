@@ -120,9 +120,9 @@ def _excess(x: Any, t: Any) -> Any:
 
 def _blend(t: Any, if_one: Function, if_zero: Function) -> Any:
     """``t · if_one() + (1 - t) · if_zero()``, where a side that counts nowhere is not computed."""
-    if np.all(t == 1):
+    if _everywhere(t == 1):
         return if_one()
-    if np.all(t == 0):
+    if _everywhere(t == 0):
         return if_zero()
     return t * if_one() + (1 - t) * if_zero()
 
@@ -139,6 +139,11 @@ def _log_of_rest(p: Any) -> Any:
 
 def _bounded(logarithm: Function, p: Any, beyond: Any) -> Any:
     """-100, with gradient 0, beyond the bound. There it is the logarithm of ½, not of 0: 0 · ∞ would be NaN."""
-    if not np.any(beyond):
+    if beyond is False or not np.any(beyond):
         return logarithm(p)
     return where(beyond, -100.0, logarithm(where(beyond, 0.5, p)))
+
+
+def _everywhere(condition: Any) -> bool:
+    """Whether it holds: for the one number, or for all."""
+    return condition if isinstance(condition, bool) else bool(condition.all())

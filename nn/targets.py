@@ -61,7 +61,9 @@ def both(loss: str, predictions: Any, targets: Any, symmetric: bool = False) -> 
         raise ValueError(f"{loss}: there are no predictions: their shape is {p.shape}")
     carrying = type(targets) is not np.ndarray and any(x.requires_grad for x in _nodes(targets))
     if carrying and not symmetric:
-        raise TypeError(f"{loss}: the targets carry a gradient, and are constants here; write targets.detach()")
+        raise TypeError(
+            f"{loss}: the targets carry a gradient, and are constants here; give plain numbers, or targets.detach()"
+        )
     name = f"{loss}: the target"
     if isinstance(p, Grid) or (carrying and any(isinstance(x, Value) for x in _nodes(targets))):
         exact = isinstance(targets, list | tuple | Value | Number)  # a Fraction stays one
@@ -179,7 +181,7 @@ def reduced(terms: Any, reduction: str) -> Any:
 def refuse(loss: str, what: str, is_bad: Callable[[Any], Any], x: Any, kind: type[Exception], why: str) -> None:
     """An error of that kind where ``is_bad`` holds for a number of ``x``; the message names the first."""
     plain = x if type(x) is np.ndarray else x.data
-    bad = np.asarray(is_bad(plain))
+    bad = is_bad(plain)
     if bad.any():
         place = tuple(np.argwhere(bad)[0].tolist())
         shown = place[0] if len(place) == 1 or plain.shape[1:] == (1,) else place or 0

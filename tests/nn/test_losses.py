@@ -588,7 +588,7 @@ OF_NODES = {
     "a row and a number": (lambda: mse([Value(1.0), [Value(2.0)]], [1, 2]), ValueError, "row 0 is one number, row 1 has 1 numbers"),
     "text among values": (lambda: mse([Value(1.0), "cat"], [1, 2]), TypeError, "mse: the prediction holds 'cat', a str; expected numbers and Values"),
     "values and tensors": (lambda: mse([Value(1.0), Tensor([1.0])], [1, 2]), TypeError, "a Tensor; expected numbers and Values"),
-    "learning targets": (lambda: binary_cross_entropy(Tensor([0.5]), Tensor([0.5])), TypeError, r"the targets carry a gradient, and are constants here; write targets.detach\(\)"),
+    "learning targets": (lambda: binary_cross_entropy(Tensor([0.5]), Tensor([0.5])), TypeError, r"the targets carry a gradient, and are constants here; give plain numbers, or targets.detach\(\)"),
     "learning labels": (lambda: cross_entropy(values(TWO), [Value(0.0), Value(1.0)]), TypeError, "the targets carry a gradient"),
     "unknown name": (lambda: loss_named("mes"), ValueError, "no loss 'mes'; did you mean 'mse'"),
     "no name": (lambda: loss_named(3), TypeError, "loss is a name or a function, and was given 3"),
