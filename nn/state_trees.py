@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nn.checkpoint_errors import FlawError
 
-DEEPEST = 90  # levels of a tree
+DEEPEST = 60  # levels of a tree; a level takes up to three of JSON
 
 
 def pack(tree: Any) -> tuple[Any, dict[str, NDArray[Any]]]:
@@ -34,7 +34,7 @@ def pack(tree: Any) -> tuple[Any, dict[str, NDArray[Any]]]:
 
     Raises:
         TypeError: something that is no number, string, array, list, tuple or dictionary; the message says where.
-        ValueError: the tree is deeper than 90 levels, as one that contains itself is.
+        ValueError: the tree is deeper than 60 levels, as one that contains itself is.
     """
     arrays: dict[str, NDArray[Any]] = {}
     return _packed(tree, (), arrays), arrays
@@ -78,22 +78,20 @@ def unpack(tree: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
         FlawError: it is not of ``pack``'s making, or an array is missing, or nothing refers to one.
     """
     unused = dict(arrays)
-    unpacked = _unpacked(tree, 0, unused)
+    unpacked = _unpacked(tree, unused)
     if unused:
         raise FlawError(f"nothing refers to the array {next(iter(unused))!r}")
     return unpacked
 
 
-def _unpacked(tree: Any, depth: int, unused: dict[str, NDArray[Any]]) -> Any:
-    if depth > 2 * DEEPEST + 2:
-        raise FlawError(f"its state is more than {DEEPEST} levels deep")
+def _unpacked(tree: Any, unused: dict[str, NDArray[Any]]) -> Any:
     if isinstance(tree, list):
-        return [_unpacked(item, depth + 1, unused) for item in tree]
+        return [_unpacked(item, unused) for item in tree]
     if not isinstance(tree, dict):
         return tree
     tag = next(iter(tree), "")
     if not tag.startswith("$"):
-        return {key: _unpacked(item, depth + 1, unused) for key, item in tree.items()}
+        return {key: _unpacked(item, unused) for key, item in tree.items()}
     held = tree[tag]
     if tag in ("$array", "$scalar") and isinstance(held, str) and held in unused:
         array = unused.pop(held)
@@ -104,9 +102,9 @@ def _unpacked(tree: Any, depth: int, unused: dict[str, NDArray[Any]]) -> Any:
     if tag == "$float" and isinstance(held, str) and re.fullmatch("[0-9a-f]{16}", held):
         return struct.unpack(">d", bytes.fromhex(held))[0]
     if tag == "$tuple" and isinstance(held, list):
-        return tuple([_unpacked(item, depth + 1, unused) for item in held])
+        return tuple([_unpacked(item, unused) for item in held])
     if tag == "$items" and isinstance(held, list) and all(_is_item(item) for item in held):
-        return {key: _unpacked(item, depth + 2, unused) for key, item in held}
+        return {key: _unpacked(item, unused) for key, item in held}
     raise FlawError(f"its state has {shown(tree)}, which means nothing")
 
 
@@ -117,7 +115,7 @@ def _is_item(pair: Any) -> bool:
 def _put(array: NDArray[Any], path: tuple[str | int, ...], arrays: dict[str, NDArray[Any]]) -> str:
     """Keep the array under the name of its path, made harmless and, where need be, unlike all others."""
     parts = [re.sub(r"[^\w.+-]", "_", str(key)) for key in path] or ["array"]
-    stem = "/".join("_" if part in ("", ".", "..") else part for part in parts)[:200].rstrip("/.") or "_"
+    stem = "/".join("_" if part in ("", ".", "..") else part for part in parts)[:120].rstrip("/.") or "_"
     name, number = stem, 1
     while name in arrays:
         number += 1

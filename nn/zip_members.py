@@ -29,7 +29,7 @@ UTF8, DEFLATE_LEVEL = 0x800, 0x006  # the flags that may be set
 MOST = 0xFFFFFFFF  # what a size or an offset can be
 NEWEST = 45  # the version of the format up to which files are read
 YEAR_1980 = 33  # as a date: the same members always give the same bytes
-LONGEST_NAME = 1000
+LONGEST_NAME = 500  # bytes
 
 
 class Member(NamedTuple):
