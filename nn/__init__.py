@@ -41,14 +41,18 @@ from nn.activations import (
     softplus,
     tanh,
 )
-from nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from nn.attention import MultiHeadAttention, TransformerBlock, positional_encoding
+from nn.callbacks import Callback, Checkpoint, EarlyStopping, HistoryLogger
+from nn.checkpoint import load_checkpoint, save_checkpoint
 from nn.checkpoint_errors import CheckpointError
 from nn.clipping import clip_by_norm, clip_by_value
 from nn.convolution import Conv1d, Conv2d
 from nn.dense import Dense, Linear
 from nn.embedding import Embedding
 from nn.flatten import Flatten
+from nn.history import History
 from nn.initializers import INITIALIZERS, initializer
+from nn.linear_models import LinearNetwork, LinearRegression, LogisticRegression
 from nn.losses import (
     LOSSES,
     binary_cross_entropy,
@@ -69,10 +73,15 @@ from nn.normalizer import Normalizer
 from nn.optimizer import Optimizer
 from nn.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, AdamW, RMSprop
 from nn.pooling import AvgPool1d, AvgPool2d, GlobalAvgPool, GlobalMaxPool, MaxPool1d, MaxPool2d
+from nn.prediction import evaluate, predict
+from nn.recurrent import GRU, LSTM, RNN
+from nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from nn.regularization import Dropout
 from nn.schedules import CosineAnnealingLR, ExponentialLR, ReduceLROnPlateau, Schedule, StepLR, WarmUp
 from nn.sequential import Residual, Sequential
-from nn.training import History, fit, predict
+from nn.stop_on_nan import StopOnNaN
+from nn.summary import Summary
+from nn.training import fit
 from nn.weights import load_weights, save_weights
 
 __all__ = [
@@ -86,6 +95,7 @@ __all__ = [
     "BatchNorm",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Callback",
     "Checkpoint",
     "CheckpointError",
     "Conv1d",
@@ -94,32 +104,44 @@ __all__ = [
     "Dense",
     "Dropout",
     "ELU",
+    "EarlyStopping",
     "Embedding",
     "ExponentialLR",
     "Flatten",
     "GELU",
+    "GRU",
+    "GRUCell",
     "GlobalAvgPool",
     "GlobalMaxPool",
     "History",
+    "HistoryLogger",
     "INITIALIZERS",
     "Identity",
     "LOSSES",
+    "LSTM",
+    "LSTMCell",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LinearNetwork",
+    "LinearRegression",
     "LogSoftmax",
+    "LogisticRegression",
     "METRICS",
     "MLP",
     "MaxPool1d",
     "MaxPool2d",
     "Module",
+    "MultiHeadAttention",
     "Network",
     "Neuron",
     "Normalizer",
     "OPTIMIZERS",
     "Optimizer",
     "RMSprop",
+    "RNN",
+    "RNNCell",
     "ReLU",
     "ReduceLROnPlateau",
     "Residual",
@@ -132,7 +154,10 @@ __all__ = [
     "Softmax",
     "Softplus",
     "StepLR",
+    "StopOnNaN",
+    "Summary",
     "Tanh",
+    "TransformerBlock",
     "WarmUp",
     "activation",
     "binary_cross_entropy",
@@ -141,6 +166,7 @@ __all__ = [
     "clip_by_value",
     "cross_entropy",
     "elu",
+    "evaluate",
     "fit",
     "gelu",
     "gelu_tanh",
@@ -157,6 +183,7 @@ __all__ = [
     "metrics",
     "mse",
     "nll",
+    "positional_encoding",
     "predict",
     "relu",
     "save_checkpoint",
