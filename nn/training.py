@@ -1,56 +1,33 @@
-"""Training: go through the data in batches, and after each batch step down the gradient of its loss."""
+"""fit: train a model on samples and targets."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from time import perf_counter
-from typing import Any, Protocol
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autodiff import Node, no_grad
-from nn.data import batches, checked_examples, checked_rows
+from nn.callbacks import Callback, Checkpoint
+from nn.checks import size
+from nn.clipping import clip_by_norm, clip_by_value
+from nn.data import column_names
+from nn.history import History
 from nn.lookup import Function
-from nn.losses import loss_named
-from nn.optimizers import SGD
+from nn.losses import LOSSES
+from nn.optimizers import SGD, optimizer_named
+from nn.prediction import evaluate as evaluate
+from nn.prediction import loss_of, metrics_named, switched
+from nn.prediction import predict as predict
+from nn.samples import Model, Samples, samples_for
+from nn.schedules import Schedule
+from nn.training_loop import Training
+from nn.training_plan import Plan
 
-
-class Model(Protocol):
-    """What can be trained: it turns a row of numbers into a Value or a list of Values."""
-
-    def __call__(self, row: Iterable[Any], /) -> Any:
-        """The output or outputs for one row."""
-
-    def parameters(self) -> list[Node]:
-        """What is trained."""
-
-
-class Optimizer(Protocol):
-    """What changes parameters by their gradients."""
-
-    def step(self) -> None:
-        """Move the parameters."""
-
-    def zero_grad(self) -> None:
-        """Forget their gradients."""
-
-
-class History(dict[str, list[float]]):
-    """What happened in training: for each name ("loss", "validation_loss") one number per epoch.
-
-    >>> history = History()
-    >>> history.record(loss=0.5)
-    >>> history.record(loss=0.25)
-    >>> history
-    {'loss': [0.5, 0.25]}
-    """
-
-    def record(self, **numbers: float) -> None:
-        """Append the numbers of one epoch."""
-        for name, number in numbers.items():
-            self.setdefault(name, []).append(number)
+PROBE = 1 << 20  # numbers, at most about, that the targets are compared with at a time before training
 
 
 def fit(
@@ -58,32 +35,56 @@ def fit(
     X: Any,
     y: Any,
     *,
-    loss: str | Function = "mse",
-    optimizer: Optimizer | None = None,
+    loss: str | Function | None = None,
+    optimizer: Any = None,
     learning_rate: float | None = None,
     epochs: int = 100,
     batch_size: int = 16,
+    validation_data: tuple[Any, Any] | None = None,
+    validation_split: float | None = None,
+    metrics: Iterable[str | Function] = (),
+    callbacks: Sequence[Callback] = (),
+    schedule: Any = None,
+    clip: float | tuple[str, float] | None = None,
+    shuffle: bool = True,
     seed: int | np.random.Generator | None = None,
-    validation: tuple[Any, Any] | None = None,
+    resume_from: str | os.PathLike[str] | None = None,
     verbose: int = 1,
 ) -> History:
-    """Train ``model`` on rows ``X`` and targets ``y``; returns the loss of every epoch.
+    """Train ``model`` on samples ``X`` and targets ``y``; returns what was measured in every epoch.
 
     Args:
-        model: called on a row, it gives a Value or a list of Values.
-        X: n rows of numbers: a list of lists, or an array of shape (n, features).
+        model: made of Values it is called on one row after the other, and gives a Value or a list of Values; made of
+            Tensors it is called on batches, and gives a Tensor with an output for each sample.
+        X: n samples, of shape (n, features) or any other; lists, arrays or frames. Rows for a model of Values.
         y: n targets as the loss wants them: numbers, rows of numbers or class indices.
-        loss: a name (see ``nn.losses``) or a function ``(predictions, targets) -> Value`` for a batch.
-        optimizer: by default ``SGD(model.parameters(), learning_rate)``.
-        learning_rate: of that default optimizer, 0.1 if not given.
-        epochs: how often to go through the data.
-        batch_size: how many rows to average the gradient over; the last batch may be smaller.
-        seed: an integer, or the NumPy generator that shuffles the rows before each epoch.
-        validation: a pair (X, y) whose loss is computed after each epoch; nothing is learnt from it.
-        verbose: print every epoch (1), every k-th and the last (k), or nothing (0).
+        loss: a name (see ``nn.losses``) or a function ``(predictions, targets) -> node`` for a batch; by default
+            the ``default_loss`` of the model, or else "mse".
+        optimizer: a name (see ``nn.optimizers``), or one that was made with the model's parameters; by default SGD.
+        learning_rate: of an optimizer that is named; by default its own, and 0.1 where none is named.
+        epochs: how often to go through the samples.
+        batch_size: how many samples to average the gradient over; the last batch may be smaller.
+        validation_data: a pair (X, y) to measure after each epoch; nothing is learnt from it.
+        validation_split: or the part of X and y to hold out for that, from their end, before they are shuffled.
+        metrics: names (see ``nn.metrics``) or functions ``(predictions, targets) -> number``.
+        callbacks: what else to do, see ``nn.callbacks``.
+        schedule: of the learning rate, counting epochs: ``StepLR(step_size=30)``; or ``("batch", schedule)``, counting
+            batches. One that waits for a metric watches "validation_loss", or without validation "loss".
+        clip: the largest norm that the gradient may have, of all parameters together; or ("value", x), the largest
+            that any number in it may be.
+        shuffle: whether to go through the samples in another order in each epoch.
+        seed: an integer, or the NumPy generator that draws these orders.
+        resume_from: a checkpoint that the callback ``Checkpoint`` wrote, to go on from as if nothing had happened; all
+            other arguments must be the same as then, but for ``epochs``, ``callbacks`` and ``verbose``.
+        verbose: show progress (1: a bar where tqdm is installed and the output is a terminal, else a line for each
+            epoch), print every k-th epoch and the last (k), or nothing (0).
 
-    The recorded "loss" is the mean over the epoch, while the parameters move; "validation_loss" is
-    computed with the parameters as the epoch left them.
+    The recorded "loss", and metrics such as "accuracy", are of the epoch as it went, while the parameters moved;
+    "validation_loss" and "validation_accuracy" are measured with the parameters as the epoch left them. With a
+    schedule, "learning_rate" is recorded too.
+
+    Ctrl-C finishes the step, lets ``Checkpoint`` write, and raises KeyboardInterrupt; a second one raises at once,
+    with the parameters as the last whole step left them.
 
     >>> from nn import Network
     >>> model = Network([1, 1], seed=0)
@@ -95,66 +96,141 @@ def fit(
         ValueError: X or y is empty, holds a NaN or an infinity, they differ in length, a row has another
             length than the model takes; or an option is out of range.
         TypeError: X or y holds something other than numbers, or the loss does not return a node.
-        FloatingPointError: the loss of a batch is NaN or infinite.
+        IndexError: a class index is out of range.
+        FloatingPointError: the loss of a batch is NaN or infinite; nothing has moved then since the batch before.
+        CheckpointError: ``resume_from`` is damaged, or of another training; the message shows both.
+        KeyboardInterrupt: Ctrl-C was pressed.
     """
-    features = getattr(model, "inputs", None)
-    rows, targets = checked_examples(X, y, features)
-    held_out = checked_examples(*validation, features, ("validation X", "validation y")) if validation else None
-    for name, number, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("verbose", verbose, 0)):
-        if number < least:
-            raise ValueError(f"{name} is at least {least}, and was given {number}")
-    if optimizer is not None and learning_rate is not None:
-        raise ValueError("give either an optimizer, which has its own learning rate, or a learning_rate")
-    optimizer = optimizer or SGD(model.parameters(), 0.1 if learning_rate is None else learning_rate)
-    loss = loss_named(loss)
-    rng = np.random.default_rng(seed)
-    history = History()
+    loss = loss_of(model, loss)
+    columns = column_names(X)
+    samples = samples_for(model, X, y, columns=columns)
+    samples, held_out = _held_out(samples, columns, validation_data, validation_split)
+    optimizer = _optimizer(model, optimizer, learning_rate)
+    schedule, per_batch = _schedule(schedule, optimizer)
+    clipping, clip_shown = _clipping(clip)
+    plan = Plan(
+        model=model,
+        samples=samples,
+        held_out=held_out,
+        loss=loss,
+        metrics=metrics_named(metrics, loss),
+        optimizer=optimizer,
+        optimizer_shown=repr(optimizer),
+        schedule=schedule,
+        per_batch=per_batch,
+        clip=clipping,
+        clip_shown=clip_shown,
+        callbacks=_callbacks(callbacks),
+        epochs=size(epochs, "epochs"),
+        batch_size=size(batch_size, "batch_size"),
+        rng=np.random.default_rng(seed),
+        shuffle=shuffle,
+        verbose=size(verbose, "verbose", least=0),
+    )
+    check_targets(plan)
+    if schedule is not None and schedule.optimizer is None:
+        plan = replace(plan, schedule=schedule.attach(optimizer))
+    if columns is not None or hasattr(model, "columns_"):
+        model.columns_ = columns  # type: ignore[attr-defined]
+    return Training(plan).run(None if resume_from is None else os.fspath(resume_from))
 
-    for epoch in range(1, epochs + 1):
-        started = perf_counter()
-        total = 0.0
-        for batch in batches(len(rows), batch_size, rng):
-            optimizer.zero_grad()
-            wrong = loss([model(rows[i]) for i in batch], [targets[i] for i in batch])
-            _check_loss(wrong, epoch)
-            wrong.backward()
-            optimizer.step()
-            total += float(wrong.data) * len(batch)
-        history.record(loss=total / len(rows))
-        if held_out:
-            history.record(validation_loss=_loss_on(model, *held_out, loss))
-        if verbose and (epoch % verbose == 0 or epoch == epochs):
-            print(_progress(epoch, epochs, history, perf_counter() - started), flush=True)
-    return history
 
+def check_targets(plan: Plan) -> None:
+    """Run the model on the first samples and compare what it gives with all targets, before anything is learnt.
 
-def predict(model: Model, X: Any) -> NDArray[Any]:
-    """The outputs of ``model`` for rows ``X``: shape (n,) for a single output, else (n, outputs).
-
-    >>> from nn import Network
-    >>> predict(Network([2, 3, 2], seed=0), [[0.0, 0.0]])
-    array([[0., 0.]])
+    So a wrong number of features, a label out of range or outputs that do not fit are found at once. A loss of the
+    caller's own may count its calls, or draw random numbers: it is left alone.
 
     Raises:
-        ValueError, TypeError: as :func:`fit`, for X.
+        ValueError, TypeError, IndexError: as the model and the loss say it.
     """
-    with no_grad():
-        outputs = [model(row) for row in checked_rows(X, getattr(model, "inputs", None))]
-    return np.array([out.data if isinstance(out, Node) else [value.data for value in out] for out in outputs])
+    if getattr(plan.loss, "func", plan.loss) not in LOSSES.values():
+        return
+    with switched(plan.model, training=False), no_grad():
+        for samples, which in ((plan.samples, "training"), (plan.held_out, "validation")):
+            if samples is None:
+                continue
+            first = samples.outputs(np.arange(min(plan.batch_size, len(samples))))
+            step = max(1, PROBE // samples.numbers(first)[0].size)
+            for start in range(0, len(samples), step):
+                targets = samples.y[start : start + step]
+                try:
+                    plan.loss(samples.like_first(first, len(targets)), targets)
+                except (ValueError, TypeError, IndexError) as error:
+                    error.add_note(f"in the {which} data, counted from sample {start}")
+                    raise
 
 
-def _loss_on(model: Model, rows: list[list[float]], targets: list[Any], loss: Function) -> float:
-    with no_grad():
-        return float(loss([model(row) for row in rows], targets).data)
+def _held_out(
+    samples: Samples, columns: tuple[str, ...] | None, given: Any, fraction: float | None
+) -> tuple[Samples, Samples | None]:
+    """What to train on, and what to validate with."""
+    if given is None:
+        return (samples, None) if fraction is None else samples.split(fraction)
+    if fraction is not None:
+        raise ValueError("give either validation_data or validation_split, which takes it from X and y")
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise TypeError(f"validation_data is a pair (X, y), and was given {type(given).__name__}")
+    return samples, samples_for(samples.model, *given, names=("validation X", "validation y"), columns=columns)
 
 
-def _check_loss(loss: Any, epoch: int) -> None:
-    if not isinstance(loss, Node):
-        raise TypeError(f"the loss is {loss!r}, a plain {type(loss).__name__}: compute it from the predictions")
-    if not math.isfinite(loss.data):
-        raise FloatingPointError(f"the loss is {loss.data:.4g} in epoch {epoch}; try a smaller learning rate")
+def _optimizer(model: Model, given: Any, learning_rate: float | None) -> Any:
+    """The optimizer that moves the parameters of the model."""
+    named = getattr(model, "named_parameters", model.parameters)
+    if given is None:
+        return SGD(named(), 0.1 if learning_rate is None else learning_rate)
+    if isinstance(given, str):
+        kind = optimizer_named(given)
+        return kind(named()) if learning_rate is None else kind(named(), learning_rate)
+    if isinstance(given, type) or not (hasattr(given, "step") and hasattr(given, "zero_grad")):
+        name = given.__name__ if isinstance(given, type) else "Adam"
+        shown = name if isinstance(given, type) else repr(given)
+        raise TypeError(f"optimizer is a name such as 'adam', or {name}(model.parameters()); was given {shown}")
+    if learning_rate is not None:
+        raise ValueError("give either an optimizer, which has its own learning rate, or a learning_rate")
+    if hasattr(given, "parameters") and set(given.parameters).isdisjoint(model.parameters()):
+        raise ValueError(f"{given!r} moves no parameter of this model; make it with model.parameters()")
+    return given
 
 
-def _progress(epoch: int, epochs: int, history: History, seconds: float) -> str:
-    losses = "   ".join(f"{name.replace('_', ' ')} {numbers[-1]:.4f}" for name, numbers in history.items())
-    return f"epoch {epoch:>{len(str(epochs))}}/{epochs}   {losses}   {1000 * seconds:.0f} ms"
+def _schedule(given: Any, optimizer: Any) -> tuple[Schedule | None, bool]:
+    """The schedule, and whether it counts batches."""
+    schedule, per_batch = given, False
+    if isinstance(given, tuple) and len(given) == 2:
+        if given[0] not in ("epoch", "batch"):
+            raise ValueError(f"a schedule counts 'epoch' or 'batch', and was given {given[0]!r}")
+        schedule, per_batch = given[1], given[0] == "batch"
+    if schedule is None:
+        return None, False
+    if not isinstance(schedule, Schedule):
+        raise TypeError(f"schedule is such as StepLR(step_size=30), or ('batch', schedule); was given {given!r}")
+    if per_batch and schedule.needs_metric:
+        raise ValueError(f"{schedule!r} waits for a metric, which is there after an epoch, not after a batch")
+    if schedule.optimizer is not None and schedule.optimizer is not optimizer:
+        raise ValueError(f"{schedule!r} is bound to another optimizer; give it alone, without an optimizer in it")
+    return schedule, per_batch
+
+
+def _clipping(given: Any) -> tuple[Callable[[list[tuple[str, Node]]], Any] | None, str]:
+    """What is done to the gradients, and the same in words."""
+    if given is None:
+        return None, "none"
+    how, bound = given if isinstance(given, tuple) and len(given) == 2 else ("norm", given)
+    ways: dict[Any, tuple[Any, str]] = {"norm": (clip_by_norm, "max_norm"), "value": (clip_by_value, "limit")}
+    if how not in ways or isinstance(bound, bool) or not isinstance(bound, int | float):
+        raise TypeError(f"clip is the largest norm of the gradient, or ('value', largest number); was given {given!r}")
+    if not bound > 0:
+        raise ValueError(f"clip is above 0, and was given {given!r}")
+    function, name = ways[how]
+    return partial(function, **{name: bound}), f"{how} {bound!r}"
+
+
+def _callbacks(given: Any) -> list[Callback]:
+    """Callbacks, those that write checkpoints last: they write what the others have decided."""
+    if isinstance(given, Callback) or not isinstance(given, list | tuple):
+        raise TypeError(f"callbacks is a list, such as [EarlyStopping()], and was given {given!r}")
+    for callback in given:
+        if not isinstance(callback, Callback):
+            hint = f"{callback.__name__}()" if isinstance(callback, type) else "a subclass of nn.Callback"
+            raise TypeError(f"callbacks has {callback!r}, which is no callback; write {hint}")
+    return sorted(given, key=lambda callback: isinstance(callback, Checkpoint))

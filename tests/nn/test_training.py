@@ -73,7 +73,7 @@ def test_seeds_reproduce_bit_for_bit():
 
 def test_history_and_validation():
     network = Network([2, 3, 1], seed=0)
-    history = quietly(network, epochs=4, validation=(X[:2], Y[:2] + 1), seed=0)
+    history = quietly(network, epochs=4, validation_data=(X[:2], Y[:2] + 1), seed=0)
     assert isinstance(history, History)
     assert {name: len(numbers) for name, numbers in history.items()} == {"loss": 4, "validation_loss": 4}
     expected = np.mean((network.predict(X[:2]) - Y[:2] - 1) ** 2)
@@ -96,7 +96,7 @@ def test_a_graph_is_recorded_for_training_only():
 
     recorded = []
     network = Watched([2, 1], seed=0)
-    quietly(network, epochs=1, validation=(X[:3], Y[:3]))
+    quietly(network, epochs=1, validation_data=(X[:3], Y[:3]), loss=lambda p, t: mse(p, t))
     assert recorded == [True] * 5 + [False] * 3
     network.predict(X[:2])
     assert recorded[8:] == [False] * 2
@@ -126,7 +126,7 @@ def test_gradients_left_from_before_do_not_count():
 
 def test_progress(capsys):
     network = Network([2, 1], seed=0)
-    history = network.fit(X, Y, epochs=10, seed=0, validation=(X, Y))
+    history = network.fit(X, Y, epochs=10, seed=0, validation_data=(X, Y))
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 10
     shown = re.fullmatch(r"epoch 10/10   loss (\S+)   validation loss (\S+)   \d+ ms", lines[-1])
@@ -173,7 +173,11 @@ BAD = {
     "NaN in y": (call(y=changed(Y, 2, math.nan)), ValueError, r"y\[2\] is nan"),
     "text": (call(X=[["a", "b"]], y=[1]), TypeError, "X holds .*'a'.*; expected real numbers"),
     "text in y": (call(y=["setosa"] * 5), TypeError, "y holds .*'setosa'"),
-    "validation": (call(validation=(X, Y[:1])), ValueError, "validation X has 5 rows and validation y has 1 targets"),
+    "validation": (
+        call(validation_data=(X, Y[:1])),
+        ValueError,
+        "validation X has 5 rows and validation y has 1 targets",
+    ),
     "epochs": (call(epochs=0), ValueError, "epochs is at least 1, and was given 0"),
     "batch_size": (call(batch_size=0), ValueError, "batch_size is at least 1, and was given 0"),
     "verbose": (call(verbose=-1), ValueError, "verbose is at least 0"),
