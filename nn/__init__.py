@@ -81,6 +81,7 @@ from nn.schedules import CosineAnnealingLR, ExponentialLR, ReduceLROnPlateau, Sc
 from nn.sequential import Residual, Sequential
 from nn.stop_on_nan import StopOnNaN
 from nn.summary import Summary
+from nn.tiers import to_network, to_sequential
 from nn.training import fit
 from nn.weights import load_weights, save_weights
 
@@ -194,4 +195,6 @@ __all__ = [
     "softmax",
     "softplus",
     "tanh",
+    "to_network",
+    "to_sequential",
 ]

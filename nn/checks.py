@@ -33,6 +33,11 @@ def size(n: Any, what: str, least: int = 1) -> int:
     return int(n)
 
 
+def head(layer: Any) -> str:
+    """A layer in one line, without the layers inside it."""
+    return str(layer).partition("\n")[0]
+
+
 def tensor(layer: Any, x: Any) -> Tensor:
     """``x`` as a tensor; plain numbers and arrays become constants.
 
@@ -42,9 +47,9 @@ def tensor(layer: Any, x: Any) -> Tensor:
     if isinstance(x, Tensor):
         return x
     if isinstance(x, Value) or (isinstance(x, list | tuple) and any(isinstance(part, Value) for part in x)):
-        raise TypeError(f"{layer!r} takes arrays, and was given Values; nn.to_network(model) makes a model of Values")
+        raise TypeError(f"{head(layer)} takes arrays, and was given Values; nn.to_network(model) makes a model of Values")
     if isinstance(x, list | tuple) and any(isinstance(part, Tensor) for part in x):
-        raise TypeError(f"{layer!r} takes one tensor, and was given a list of them; autodiff.stack(...) makes it one")
+        raise TypeError(f"{head(layer)} takes one tensor, and was given a list of them; autodiff.stack(...) makes it one")
     return Tensor(x, requires_grad=False)
 
 
@@ -58,7 +63,7 @@ def features_of(layer: Any, x: Any, inputs: int) -> Any:
     x = x if type(x) is Tensor else tensor(layer, x)
     shape = x.shape
     if not shape or shape[-1] != inputs:
-        raise ValueError(f"{layer!r} takes {inputs} features in the last axis, and was given shape {shape}")
+        raise ValueError(f"{head(layer)} takes {inputs} features in the last axis, and was given shape {shape}")
     return x
 
 
@@ -78,5 +83,5 @@ def axes_of(layer: Any, x: Any, axes: str, **sizes: int) -> Any:
     names = axes.split()
     if x.ndim != len(names) or any(x.shape[names.index(name)] != n for name, n in sizes.items()):
         known = " with " + ", ".join(f"{name} = {n}" for name, n in sizes.items()) if sizes else ""
-        raise ValueError(f"{layer} takes arrays of shape ({', '.join(names)}){known}, and was given shape {x.shape}")
+        raise ValueError(f"{head(layer)} takes arrays of shape ({', '.join(names)}){known}, and was given shape {x.shape}")
     return x
