@@ -47,9 +47,11 @@ def tensor(layer: Any, x: Any) -> Tensor:
     if isinstance(x, Tensor):
         return x
     if isinstance(x, Value) or (isinstance(x, list | tuple) and any(isinstance(part, Value) for part in x)):
-        raise TypeError(f"{head(layer)} takes arrays, and was given Values; nn.to_network(model) makes a model of Values")
+        hint = "nn.to_network(model) makes a model of Values"
+        raise TypeError(f"{head(layer)} takes arrays, and was given Values; {hint}")
     if isinstance(x, list | tuple) and any(isinstance(part, Tensor) for part in x):
-        raise TypeError(f"{head(layer)} takes one tensor, and was given a list of them; autodiff.stack(...) makes it one")
+        hint = "autodiff.stack(...) makes it one"
+        raise TypeError(f"{head(layer)} takes one tensor, and was given a list of them; {hint}")
     return Tensor(x, requires_grad=False)
 
 
@@ -83,5 +85,6 @@ def axes_of(layer: Any, x: Any, axes: str, **sizes: int) -> Any:
     names = axes.split()
     if x.ndim != len(names) or any(x.shape[names.index(name)] != n for name, n in sizes.items()):
         known = " with " + ", ".join(f"{name} = {n}" for name, n in sizes.items()) if sizes else ""
-        raise ValueError(f"{head(layer)} takes arrays of shape ({', '.join(names)}){known}, and was given shape {x.shape}")
+        expected = f"arrays of shape ({', '.join(names)}){known}"
+        raise ValueError(f"{head(layer)} takes {expected}, and was given shape {x.shape}")
     return x
