@@ -106,7 +106,7 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, new: float) -> None:
-        _check_range("learning_rate", new)
+        require("learning_rate", new, *RANGES["learning_rate"])
         for group in self.groups:
             group["learning_rate"] = plain_number(new)
 
@@ -219,7 +219,8 @@ class Optimizer:
             ValueError, TypeError: they are not.
         """
         for name, value in options.items():
-            _check_range(name, value)
+            if name in RANGES:
+                require(name, value, *RANGES[name])
 
     def __repr__(self) -> str:
         shared = [n for n in self._options if len({repr(group[n]) for group in self.groups}) == 1]
@@ -305,8 +306,8 @@ def _as_groups(parameters: Any) -> list[Mapping[str, Any]]:
     return groups or [{"parameters": items}]
 
 
-def _check_range(name: str, value: Any) -> None:
-    test, expected = RANGES.get(name, (lambda _: True, ""))
+def require(name: str, value: Any, test: Callable[[Any], bool], expected: str) -> None:
+    """An error that says what the option ``name`` may be, where ``value`` does not pass the test."""
     try:
         fits = test(value)
     except TypeError:

@@ -14,7 +14,7 @@ from operator import index
 from typing import Any, ClassVar, Self
 
 from autodiff import Node
-from nn.optimizer import Optimizer
+from nn.optimizer import Optimizer, require
 
 
 class Schedule:
@@ -130,8 +130,7 @@ class Schedule:
     # ── within ───────────────────────────────────────────────────────────────────────────────────────
     def _bind(self, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, Optimizer):
-            example = f"{type(self).__name__}({', '.join(f'{name}=...' for name in self._option_names)})"
-            raise TypeError(f"a schedule is bound to an optimizer, and was given {optimizer!r}; options: {example}")
+            raise TypeError(f"a schedule is bound to an optimizer, and was given {optimizer!r}")
         self.optimizer = optimizer
         self.step_count = 0
         self.base = self.learning_rates
@@ -275,8 +274,7 @@ class WarmUp(Schedule):
             raise TypeError(f"then is a schedule that depends on the number of steps alone, and was given {then!r}")
         if then is not None and then.optimizer is not None:
             raise ValueError(f"then is bound to an optimizer already; write it without: then={then!r}")
-        if not 0 < start_factor <= 1:
-            raise ValueError(f"start_factor is above 0 and at most 1, and was given {start_factor!r}")
+        require("start_factor", start_factor, lambda x: 0 < x <= 1, "above 0 and at most 1")
         super().__init__(optimizer, steps=_count("steps", steps, 1), then=then, start_factor=start_factor)
 
     def rate(self, base: float, count: int) -> float:
@@ -338,12 +336,9 @@ class ReduceLROnPlateau(Schedule):
         minimum: float = 0.0,
         eps: float = 1e-8,
     ) -> None:
-        if mode not in ("min", "max"):
-            raise ValueError(f"mode is 'min' or 'max', and was given {mode!r}")
-        if threshold_mode not in ("rel", "abs"):
-            raise ValueError(f"threshold_mode is 'rel' or 'abs', and was given {threshold_mode!r}")
-        if not 0 < factor < 1:
-            raise ValueError(f"factor is above 0 and below 1, and was given {factor!r}")
+        require("mode", mode, lambda x: x in ("min", "max"), "'min' or 'max'")
+        require("threshold_mode", threshold_mode, lambda x: x in ("rel", "abs"), "'rel' or 'abs'")
+        require("factor", factor, lambda x: 0 < x < 1, "above 0 and below 1")
         super().__init__(
             optimizer,
             mode=mode,
@@ -418,12 +413,10 @@ def _count(name: str, n: int, least: int) -> int:
 
 
 def _above_0(name: str, x: float) -> float:
-    if not (x > 0 and math.isfinite(x)):
-        raise ValueError(f"{name} is a number above 0, and was given {x!r}")
+    require(name, x, lambda x: x > 0 and math.isfinite(x), "a number above 0")
     return x
 
 
 def _at_least_0(name: str, x: float) -> float:
-    if not (x >= 0 and math.isfinite(x)):
-        raise ValueError(f"{name} is a number, at least 0, and was given {x!r}")
+    require(name, x, lambda x: x >= 0 and math.isfinite(x), "a number, at least 0")
     return x
