@@ -25,8 +25,8 @@ DEEPEST = 60  # levels of a tree; a level takes up to three of JSON
 def pack(tree: Any) -> tuple[Any, dict[str, NDArray[Any]]]:
     """``tree`` as a tree that JSON keeps exactly, and the arrays taken out of it.
 
-    Whole numbers of any size, tuples, NumPy's numbers, infinities and every NaN come back from :func:`unpack` as
-    they are, bit by bit and in the same types.
+    Whole numbers of any size, tuples, NumPy's numbers, arrays of text, infinities and every NaN come back from
+    :func:`unpack` as they are, bit by bit and in the same types.
 
     >>> pack({"step": 3, "rates": (0.1, float("inf")), "moments": [np.zeros(2)]})
     ({'step': 3, 'rates': {'$tuple': [0.1, {'$float': '7ff0000000000000'}]}, 'moments': [{'$array': 'moments/0'}]}, \
@@ -48,6 +48,8 @@ def _packed(tree: Any, path: tuple[str | int, ...], arrays: dict[str, NDArray[An
         return tree
     if kind is float:
         return {"$float": struct.pack(">d", tree).hex()}
+    if isinstance(tree, np.ndarray) and tree.dtype.kind == "U":
+        return {"$text": _put(_code_points(tree), path, arrays)}
     if isinstance(tree, np.ndarray):
         return {"$array": _put(tree, path, arrays)}
     if isinstance(tree, np.bool_ | np.number):
@@ -93,12 +95,20 @@ def _unpacked(tree: Any, unused: dict[str, NDArray[Any]]) -> Any:
     if not tag.startswith("$"):
         return {key: _unpacked(item, unused) for key, item in tree.items()}
     held = tree[tag]
-    if tag in ("$array", "$scalar") and isinstance(held, str) and held in unused:
+    if tag in ("$array", "$scalar", "$text") and isinstance(held, str) and held in unused:
         array = unused.pop(held)
         if tag == "$array":
             return array
-        if array.ndim == 0:
+        if tag == "$scalar" and array.ndim == 0:
             return array[()]
+        if (
+            tag == "$text"
+            and array.ndim
+            and array.shape[-1]
+            and array.dtype.str[1:] == "u4"
+            and np.all(array < 0x110000)
+        ):
+            return _text(array)
     if tag == "$float" and isinstance(held, str) and re.fullmatch("[0-9a-f]{16}", held):
         return struct.unpack(">d", bytes.fromhex(held))[0]
     if tag == "$tuple" and isinstance(held, list):
@@ -106,6 +116,16 @@ def _unpacked(tree: Any, unused: dict[str, NDArray[Any]]) -> Any:
     if tag == "$items" and isinstance(held, list) and all(_is_item(item) for item in held):
         return {key: _unpacked(item, unused) for key, item in held}
     raise FlawError(f"its state has {shown(tree)}, which means nothing")
+
+
+def _code_points(text: NDArray[Any]) -> NDArray[Any]:
+    """An array of text as NumPy holds it, numbers of characters, with an axis more; so the file needs no text."""
+    return np.ascontiguousarray(text).reshape(*text.shape, 1).view(text.dtype.str[0] + "u4")
+
+
+def _text(points: NDArray[Any]) -> NDArray[Any]:
+    letters = f"{points.dtype.str[0]}U{points.shape[-1]}"
+    return np.ascontiguousarray(points).view(letters).reshape(points.shape[:-1])
 
 
 def _is_item(pair: Any) -> bool:
