@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from autodiff import no_grad, sigmoid, softmax
 from nn.checks import Seed, size
-from nn.data import checked_array
 from nn.dense import Linear
 from nn.initializers import Initializer
+from nn.prediction import BATCH, predict
 from nn.sequential import Sequential
 
 
@@ -43,15 +43,14 @@ class LinearRegression(Linear):
     def __init__(self, inputs: int, outputs: int = 1) -> None:
         super().__init__(inputs, outputs, initializer="zeros")
 
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: Any, *, batch_size: int = BATCH) -> NDArray[Any]:
         """The predictions for rows X: shape (n,) for a single output, else (n, outputs).
 
         Raises:
-            ValueError: X is empty, has other features, or a NaN or an infinity.
-            TypeError: X holds something other than numbers.
+            ValueError, TypeError: as :func:`nn.predict`.
         """
-        predictions = _scores(self, X)
-        return predictions[:, 0] if self.outputs == 1 else predictions
+        predictions = predict(self, X, batch_size=batch_size)
+        return predictions[..., 0] if self.outputs == 1 else predictions
 
 
 class LogisticRegression(Linear):
@@ -87,25 +86,24 @@ class LogisticRegression(Linear):
         super().__init__(inputs, 1 if classes == 2 else classes, initializer="zeros")
         self.default_loss = "binary_cross_entropy_with_logits" if classes == 2 else "cross_entropy"
 
-    def predict_proba(self, X: Any) -> NDArray[Any]:
+    def predict_proba(self, X: Any, *, batch_size: int = BATCH) -> NDArray[Any]:
         """The probability of each class for rows X, of shape (n, classes); every row adds up to 1.
 
         Raises:
-            ValueError: X is empty, has other features, or a NaN or an infinity.
-            TypeError: X holds something other than numbers.
+            ValueError, TypeError: as :func:`nn.predict`.
         """
-        logits = _scores(self, X)
-        both = np.concatenate([sigmoid(-logits), sigmoid(logits)], axis=1) if self.classes == 2 else softmax(logits)
+        logits = predict(self, X, batch_size=batch_size)
+        both = np.concatenate([sigmoid(-logits), sigmoid(logits)], axis=-1) if self.classes == 2 else softmax(logits)
         return np.asarray(both)
 
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: Any, *, batch_size: int = BATCH) -> NDArray[Any]:
         """The most probable class of rows X, of shape (n,).
 
         Raises:
-            ValueError, TypeError: as :meth:`predict_proba`.
+            ValueError, TypeError: as :func:`nn.predict`.
         """
-        logits = _scores(self, X)
-        return (logits[:, 0] > 0).astype(int) if self.classes == 2 else logits.argmax(axis=1)
+        logits = predict(self, X, batch_size=batch_size)
+        return (logits[..., 0] > 0).astype(int) if self.classes == 2 else logits.argmax(axis=-1)
 
     def extra_repr(self) -> str:
         """The arguments."""
@@ -175,12 +173,3 @@ class LinearNetwork(Sequential):
     def extra_repr(self) -> str:
         """The arguments."""
         return f"{self.sizes}{'' if self[0].bias is None else ', bias=True'}"
-
-
-def _scores(model: Linear, X: Any) -> NDArray[Any]:
-    """The outputs for rows X, as plain numbers."""
-    rows = checked_array(X, model.inputs)
-    if rows.ndim != 2:
-        raise ValueError(f"X has shape {rows.shape}; expected rows of {model.inputs} numbers")
-    with no_grad():
-        return np.asarray(model(rows).data)

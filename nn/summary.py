@@ -17,11 +17,12 @@ from nn.dense import Dense
 from nn.embedding import Embedding
 from nn.module import Module, watching
 from nn.neuron import Layer, Network, Neuron
+from nn.recurrent import Recurrent
 from nn.sequential import Sequential
 
 Shapes = list[tuple[int, ...]]
 
-_WHOLE = (Layer,)  # shown in one line, not part by part
+_WHOLE = (Layer, Recurrent)  # shown in one line, not part by part
 _OF_ROWS = (Dense, Network, Layer, Neuron)  # kinds whose ``inputs`` is the whole shape of a sample
 
 

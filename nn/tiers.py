@@ -151,5 +151,5 @@ def _activation_of(path: str, layer: Layer) -> Function:
         names = " and ".join(sorted(map(name_of, used)))
         raise ValueError(f"the neurons of {path} have different activations, {names}, and a Dense has one")
     (of_neurons,) = used
-    of_all = getattr(layer, "activation", linear)  # such as softmax, which is of all neurons together
+    of_all = getattr(layer, "activation", None) or linear  # such as softmax, which is of all neurons together
     return of_neurons if of_all is linear else of_all

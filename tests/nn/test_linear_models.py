@@ -86,6 +86,18 @@ def test_several_classes():
     close(model.predict_proba(X), powers / powers.sum(axis=1, keepdims=True))
 
 
+def test_fit_knows_their_losses():
+    X, y = [[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]], [1, 0, 1]
+    for model, start in (
+        (LinearRegression(2), 2 / 3),
+        (LogisticRegression(2), np.log(2)),
+        (LogisticRegression(2, classes=3), np.log(3)),
+        (LinearNetwork([2, 2, 1], initializer="zeros"), 2 / 3),
+    ):
+        history = model.fit(X, y, epochs=1, batch_size=3, learning_rate=0.01, verbose=0)
+        assert history["loss"] == [pytest.approx(start, rel=1e-12)]
+
+
 def test_probabilities_far_from_the_border_keep_their_digits():
     model = LogisticRegression(1)
     model.weight.data = [[1.0]]
@@ -156,9 +168,8 @@ def test_bad_arguments_and_input():
         "inputs is at least 1, and was given 0": lambda: LinearRegression(0),
         "sizes are the inputs and then each layer, such as [8, 16, 4]; given [3]": lambda: LinearNetwork([3]),
         "each size is at least 1, and was given 0": lambda: LinearNetwork([3, 0]),
-        "X has 2 features in each row, and the model takes 3": lambda: LinearRegression(3).predict([[1, 2]]),
+        "LinearRegression(3, 1) takes 3 features in the last axis, and was given shape (1, 2)": lambda: LinearRegression(3).predict([[1, 2]]),
         "X[0, 1] is nan; expected finite numbers": lambda: LogisticRegression(2).predict_proba([[1, np.nan]]),
-        "X has shape (1, 1, 2); expected rows of 2 numbers": lambda: LogisticRegression(2).predict([[[1, 2]]]),
         "LinearRegression(3, 1) takes 3 features in the last axis, and was given shape (2,)": lambda: LinearRegression(3)([1.0, 2.0]),
     }  # fmt: skip
     for message, make in wrong.items():

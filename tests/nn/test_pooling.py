@@ -54,6 +54,12 @@ def test_what_is_padded_is_never_the_largest_and_counts_in_the_mean():
     assert AvgPool1d(2, padding=1)(x).data.tolist() == [[[-2.5, -6.5, -4.0]]]
 
 
+def test_whole_numbers_are_taken_as_floats():
+    x = np.array([[[-5, -6, -7, -8]]])
+    assert MaxPool1d(2, padding=1)(x).data.tolist() == [[[-5.0, -6.0, -8.0]]]
+    assert MaxPool1d(2)(x).dtype == AvgPool1d(2)(x.astype(np.uint8)).dtype == float
+
+
 def test_nan_is_passed_on():
     assert np.isnan(MaxPool1d(2)([[[np.nan, 1.0]]]).data).all()
 

@@ -7,6 +7,7 @@ import pytest
 
 from autodiff import Tensor, relu
 from nn import (
+    LSTM,
     BatchNorm,
     Conv2d,
     Dense,
@@ -76,6 +77,14 @@ def test_single_numbers():
     assert [(p.path, p.output, p.parameters) for p in summary(Layer(3, 2, seed=0)).parts] == [("(model)", "(N, 2)", 8)]
     assert [(p.path, p.output, p.parameters) for p in summary(Neuron(3, seed=0)).parts] == [("(model)", "(N,)", 4)]
     assert summary(network, 3) == summary(network, (3,)) == summary(network, np.zeros((7, 3))) == found
+
+
+def test_a_recurrent_network_is_one_line():
+    model = Sequential(Embedding(5, 8, seed=0), LSTM(8, 4, layers=2, bidirectional=True, return_state=True, seed=0))
+    assert [(p.path, p.output, p.parameters) for p in summary(model, 6).parts] == [
+        ("layers.0", "(N, 6, 8)", 40),
+        ("layers.1", "(N, 6, 8), (4, N, 4), (4, N, 4)", 896),
+    ]
 
 
 class Shared(Module):
