@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff import Node, scope
+from nn.training import evaluate, fit, predict
+from nn.weights import load_weights, save_weights
 
 
 class Module:
@@ -62,6 +64,12 @@ class Module:
         if watch is not None:
             watch(self, output)
         return output
+
+    fit = fit
+    predict = predict
+    evaluate = evaluate
+    save = save_weights
+    load = load_weights
 
     # ── what it holds ────────────────────────────────────────────────────────────────────────────────
     def named_parameters(self) -> Iterator[tuple[str, Node]]:
@@ -167,6 +175,12 @@ class Module:
     def extra_repr(self) -> str:
         """What stands in the brackets of the repr: the arguments, where a kind of module says so."""
         return f"{sum(np.size(p.data) for p in self.parameters())} parameters"
+
+    def summary(self, input_shape: Any = None) -> Any:
+        """The layers with their output shapes and numbers of parameters, as a table; see :func:`nn.summary`."""
+        from nn.summary import summary  # it knows the kinds of modules, which are made from this class
+
+        return summary(self, input_shape)
 
     def __repr__(self) -> str:
         head = f"{type(self).__name__}({self.extra_repr()})"

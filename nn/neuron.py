@@ -17,11 +17,10 @@ import numpy as np
 
 from autodiff import Value, scope
 from nn.activations import activation as activation_named
-from nn.activations import gain
+from nn.activations import acts_on_rows, gain, linear
 from nn.checks import Seed, size
 from nn.lookup import Function, name_of
 from nn.module import Module
-from nn.training import fit, predict
 
 
 class Neuron(Module):
@@ -47,6 +46,9 @@ class Neuron(Module):
     def __init__(self, inputs: int, activation: str | Function = "tanh", *, seed: Seed = None) -> None:
         self.inputs = size(inputs, "inputs")
         self.activation = activation_named(activation)
+        if acts_on_rows(self.activation):
+            name = name_of(self.activation)
+            raise ValueError(f"{name} is of several numbers together; write Layer({inputs}, outputs, {name!r})")
         spread = gain(self.activation) / math.sqrt(inputs)
         drawn = np.random.default_rng(seed).normal(0.0, spread, inputs)
         self.weights = [Value(w, label=f"w{i}") for i, w in enumerate(drawn)]
@@ -66,6 +68,8 @@ class Neuron(Module):
 class Layer(Module):
     """``outputs`` neurons that all see the same ``inputs`` numbers. Called on a row, it gives a list of Values.
 
+    Softmax and log-softmax are of all outputs together: the neurons are linear then, and the layer applies it.
+
     >>> layer = Layer(3, 2, seed=0)
     >>> [output.scope for output in layer([1.0, 2.0, 3.0])]
     ['neurons.0', 'neurons.1']
@@ -80,18 +84,21 @@ class Layer(Module):
         rng = np.random.default_rng(seed)
         self.inputs = size(inputs, "inputs")
         self.outputs = size(outputs, "outputs")
+        self.activation = activation_named(activation)
+        of_one = linear if acts_on_rows(self.activation) else self.activation
         self.neurons = []
         for i in range(outputs):
             with scope(f"neurons.{i}"):
-                self.neurons.append(Neuron(inputs, activation, seed=rng))
+                self.neurons.append(Neuron(inputs, of_one, seed=rng))
 
     def forward(self, row: Iterable[Any]) -> list[Value]:
         """The output of every neuron for a row of numbers or Values."""
         x = _as_values(row, self.inputs)
-        return [neuron(x) for neuron in self.neurons]
+        outputs = [neuron(x) for neuron in self.neurons]
+        return self.activation(outputs) if acts_on_rows(self.activation) else outputs
 
     def __repr__(self) -> str:
-        return f"Layer({self.inputs}, {self.outputs}, activation={name_of(self.neurons[0].activation)!r})"
+        return f"Layer({self.inputs}, {self.outputs}, activation={name_of(self.activation)!r})"
 
 
 class Network(Module):
@@ -147,11 +154,8 @@ class Network(Module):
             x = layer(x)
         return x[0] if len(x) == 1 else x
 
-    fit = fit
-    predict = predict
-
     def __repr__(self) -> str:
-        hidden, last = (name_of(layer.neurons[0].activation) for layer in (self.layers[0], self.layers[-1]))
+        hidden, last = (name_of(layer.activation) for layer in (self.layers[0], self.layers[-1]))
         output = "" if last == "linear" else f", output={last!r}"
         return f"Network({self.sizes}, activation={hidden!r}{output})"
 

@@ -66,6 +66,8 @@ def test_count():
 
 
 def test_no_gradient_is_written_by_hand():
-    for path in pathlib.Path(nn.__file__).parent.glob("*.py"):
+    for path in pathlib.Path(nn.__file__).parent.rglob("*.py"):
+        if path.name == "clipping.py":  # shortens gradients, once they are there
+            continue
         source = path.read_text(encoding="utf-8")
-        assert not re.search(r"def \w*backward|\.grad\s*[-+*/]?=[^=]", source), path
+        assert not re.search(r"def \w*backward|\.grad\s*[-+*/]?=(?!=| None)", source), path
