@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +143,8 @@ class EarlyStopping(Callback):
     def on_train_begin(self, training: Training) -> None:
         """Forget an earlier training."""
         self.best.check(training)
+        if self.restore_best_weights:
+            _check_state(training.model, "model")
         self.best.number, self.best_epoch, self.waited, self.weights = None, 0, 0, None
 
     def on_epoch_end(self, training: Training) -> None:
@@ -194,6 +197,10 @@ class HistoryLogger(Callback):
         if not self.path.endswith((".csv", ".jsonl")):
             raise ValueError(f"a history is written to a .csv or a .jsonl file, and was given {self.path!r}")
 
+    def on_train_begin(self, training: Training) -> None:
+        """See whether the file can be written."""
+        _check_folder(self.path)
+
     def on_epoch_end(self, training: Training) -> None:
         """Write the file anew."""
         history = training.history
@@ -241,7 +248,10 @@ class Checkpoint(Callback):
         self.normalizer = normalizer
 
     def on_train_begin(self, training: Training) -> None:
-        """Forget an earlier training."""
+        """Forget an earlier training, and see whether the file can be written."""
+        _check_folder(self.path)
+        _check_state(training.model, "model")
+        _check_state(training.optimizer, "optimizer")
         if self.best is not None:
             self.best.check(training)
             self.best.number = None
@@ -285,3 +295,14 @@ def _direction(monitor: str, mode: str | None) -> int:
     if mode is not None or not (name in HIGHER_IS_BETTER or name.endswith(LOWER_IS_BETTER)):
         raise ValueError(f"mode is 'min' or 'max', to say what is better of {monitor!r}, and was given {mode!r}")
     return -1 if name in HIGHER_IS_BETTER else 1
+
+
+def _check_folder(path: str) -> None:
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder to write to", folder)
+
+
+def _check_state(thing: Any, what: str) -> None:
+    if not hasattr(thing, "state_dict"):
+        raise TypeError(f"the {what} {thing!r} has no state_dict(), so that it cannot be saved")

@@ -35,7 +35,7 @@ def save(training: Training, path: str, normalizer: Any = None) -> None:
         "order": training.order,
         "total": training.total,
         "outputs": np.concatenate(training.outputs) if training.outputs else None,
-        "stopped": training.stopped,
+        "stopped_by": training.stopped_by,
         "history": {name: np.array(numbers) for name, numbers in training.history.items()},
         "shuffling": generator_state(plan.rng),
         "callbacks": [[type(callback).__name__, callback.state_dict()] for callback in plan.callbacks],
@@ -77,7 +77,8 @@ def resume(training: Training, path: str) -> list[Any]:
     training.epoch, training.batch = progress["epoch"], progress["batch"]
     training.order, training.total = progress["order"], progress["total"]
     training.outputs = [] if progress["outputs"] is None else [progress["outputs"]]
-    training.stopped = progress["stopped"]
+    if progress["stopped_by"] in [type(callback).__name__ for callback in plan.callbacks]:
+        training.stopped_by = progress["stopped_by"]
     training.history = History({name: numbers.tolist() for name, numbers in progress["history"].items()})
     states: list[Any] = progress["callbacks"]
     return states
@@ -127,7 +128,7 @@ def _check(progress: dict[str, Any], training: Training) -> None:
             and (outputs is None or len(outputs) == min(batch * size, count))
             and (outputs is None) == (batch == 0 or not training.plan.metrics)
             and type(progress["total"]) is float
-            and type(progress["stopped"]) is bool
+            and isinstance(progress["stopped_by"], str | None)
             and all(type(name) is str and numbers.dtype == float for name, numbers in progress["history"].items())
             and all(len(saved) == 2 and type(saved[1]) is dict for saved in progress["callbacks"])
         )

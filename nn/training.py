@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,9 +19,10 @@ from nn.data import column_names
 from nn.history import History
 from nn.lookup import Function
 from nn.losses import LOSSES
+from nn.metrics import METRICS
 from nn.optimizers import SGD, optimizer_named
 from nn.prediction import evaluate as evaluate
-from nn.prediction import loss_of, metrics_named, switched
+from nn.prediction import loss_of, measured, metrics_named, switched
 from nn.prediction import predict as predict
 from nn.samples import Model, Samples, samples_for
 from nn.schedules import Schedule
@@ -132,20 +134,24 @@ def fit(
         plan = replace(plan, schedule=schedule.attach(optimizer))
     if columns is not None or hasattr(model, "columns_"):
         model.columns_ = columns  # type: ignore[attr-defined]
-    return Training(plan).run(None if resume_from is None else os.fspath(resume_from))
+    training = Training(plan)  # in a context of its own, since Ctrl-C may leave a scope or a no_grad() half-open
+    return copy_context().run(training.run, None if resume_from is None else os.fspath(resume_from))
 
 
 def check_targets(plan: Plan) -> None:
     """Run the model on the first samples and compare what it gives with all targets, before anything is learnt.
 
-    So a wrong number of features, a label out of range or outputs that do not fit are found at once. A loss of the
-    caller's own may count its calls, or draw random numbers: it is left alone.
+    So a wrong number of features, a label out of range or outputs that do not fit are found at once. Losses and
+    metrics of the caller's own may count their calls, or draw random numbers: they are left alone.
 
     Raises:
         ValueError, TypeError, IndexError: as the model and the loss say it.
     """
     if getattr(plan.loss, "func", plan.loss) not in LOSSES.values():
         return
+    ours = {
+        name: metric for name, metric in plan.metrics.items() if getattr(metric, "func", metric) in METRICS.values()
+    }
     with switched(plan.model, training=False), no_grad():
         for samples, which in ((plan.samples, "training"), (plan.held_out, "validation")):
             if samples is None:
@@ -154,8 +160,11 @@ def check_targets(plan: Plan) -> None:
             step = max(1, PROBE // samples.numbers(first)[0].size)
             for start in range(0, len(samples), step):
                 targets = samples.y[start : start + step]
+                outputs = samples.like_first(first, len(targets))
                 try:
-                    plan.loss(samples.like_first(first, len(targets)), targets)
+                    plan.loss(outputs, targets)
+                    if len(targets) == len(samples):
+                        measured(ours, samples.numbers(outputs), np.asarray(targets))
                 except (ValueError, TypeError, IndexError) as error:
                     error.add_note(f"in the {which} data, counted from sample {start}")
                     raise

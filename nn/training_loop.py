@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -46,9 +45,10 @@ class Training:
         self.batch_loss = math.nan
         self.total = 0.0  # of the losses of this epoch, each as often as its batch has samples
         self.outputs: list[NDArray[Any]] = []  # of this epoch, where there are metrics
-        self.stopped = False
+        self.stopped_by: str | None = None  # the kind of callback
         self.measures = plan.measures()
         self.named_parameters = _named_parameters(plan)
+        self._told = ""  # the kind of callback that is being told something
         self._progress: Progress = Silence()
         self._hooks = {event: _overriding(plan, event) for event in EVENTS}
         self._fleeting = _Fleeting(plan.model)
@@ -65,7 +65,7 @@ class Training:
             done = (self.epoch - 1) * self.batches + self.batch
             self._progress = progress(self.plan.verbose, self.epochs, self.batches, done)
             try:
-                while self.epoch <= self.epochs and not self.stopped:
+                while self.epoch <= self.epochs and self.stopped_by is None:
                     self._run_epoch()
                 self._tell("on_train_end")
             finally:
@@ -96,10 +96,10 @@ class Training:
                 self.batch_loss = float(loss.data)
                 loss.backward()
                 self._look_at_gradients()
+            self.optimizer.step()
         except BaseException:
             self.rewind()
             raise
-        self.optimizer.step()
         if self.plan.per_batch:
             self.plan.schedule.step()
         self.batch += 1
@@ -150,11 +150,11 @@ class Training:
     @property
     def is_last(self) -> bool:
         """Whether no epoch follows the present one."""
-        return self.stopped or self.epoch >= self.epochs
+        return self.stopped_by is not None or self.epoch >= self.epochs
 
     def stop(self) -> None:
         """Let this epoch be the last."""
-        self.stopped = True
+        self.stopped_by = self._told
 
     def save(self, path: str, *, normalizer: Any = None) -> None:
         """Write a checkpoint as soon as this step, or this epoch, is complete and all callbacks have been told."""
@@ -182,6 +182,7 @@ class Training:
         if hooks:
             with self._interrupt.leave:
                 for hook in hooks:
+                    self._told = type(hook.__self__).__name__
                     hook(self)
 
     def _whole_step_done(self) -> None:
@@ -234,7 +235,7 @@ class _Fleeting:
             generator.bit_generator.state = state
 
 
-def _overriding(plan: Plan, event: str) -> list[Callable[[Training], None]]:
+def _overriding(plan: Plan, event: str) -> list[Any]:
     """The methods for this event of those callbacks that have one of their own."""
     return [getattr(c, event) for c in plan.callbacks if getattr(type(c), event) is not getattr(Callback, event)]
 

@@ -64,11 +64,11 @@ class Plan:
     @cached_property
     def in_words(self) -> dict[str, str]:
         """All that must be the same for a training to go on where another one stopped."""
-        return {
-            "model": _without_addresses(repr(self.model)),
+        words = {
+            "model": repr(self.model),
             "samples": _in_words(self.samples),
             "validation": _in_words(self.held_out) if self.held_out else "none",
-            "loss": _without_addresses(name_of(self.loss)),
+            "loss": name_of(self.loss),
             "metrics": ", ".join(self.metrics) or "none",
             "optimizer": self.optimizer_shown,
             "schedule": f"{self.schedule!r} per {'batch' if self.per_batch else 'epoch'}" if self.schedule else "none",
@@ -76,6 +76,7 @@ class Plan:
             "batch_size": str(self.batch_size),
             "shuffle": str(self.shuffle),
         }
+        return {name: _without_addresses(text) for name, text in words.items()}
 
 
 def _in_words(samples: Samples) -> str:
