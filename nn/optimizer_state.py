@@ -36,6 +36,8 @@ def checked_state(optimizer: Optimizer, state: Mapping[str, Any]) -> tuple[list[
     absent = [name for name in ("rule", "groups", "state") if name not in state]
     if absent:
         raise ValueError(f"the state of an optimizer has rule, groups and state, and here is no {', '.join(absent)}")
+    if not isinstance(state["state"], Mapping) or not isinstance(state["groups"], list):
+        raise ValueError("the groups of an optimizer's state are a list, and its state is a dictionary")
     if state["rule"] != kind:
         raise ValueError(f"the state is that of {state['rule']}, and the optimizer is {kind}")
     problems: list[str] = []

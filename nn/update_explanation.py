@@ -22,6 +22,7 @@ _LATEX = {
     "eps": r"\epsilon",
     "weight_decay": r"\lambda",
     "v_max": r"v_{\max}",
+    "w_decayed": r"w_{\mathrm{decayed}}",
 }
 
 
@@ -44,7 +45,7 @@ class UpdateStep:
     latex: str
 
     def __str__(self) -> str:
-        return f"{self.name} = {' = '.join(dict.fromkeys([self.formula, self.numbers, number_text(self.result)]))}"
+        return f"{self.name} = {' = '.join(dict.fromkeys([self.formula, self.numbers, _text(self.result)]))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def explained(kind: str, parameter: str, rule: Rule, run: Run, initial: Mapping[
             return x.item()
         return x.reshape(leaf.shape) if index is None else x.reshape(leaf.shape)[index]
 
-    if index is not None and (not isinstance(leaf, Tensor) or np.ndim(shown(given["w"]))):
+    if index is not None and not _is_entry(leaf, index):
         raise IndexError(f"index is that of one entry of {parameter}, of shape {np.shape(leaf.data)}; given {index!r}")
     place = index if isinstance(index, tuple) else (index,)
     title = name_text(parameter) + ("" if index is None else f"[{', '.join(map(str, place))}]")
@@ -121,6 +122,13 @@ def explained(kind: str, parameter: str, rule: Rule, run: Run, initial: Mapping[
     begin = {name: shown(given[name]) for name, node in inputs.items() if node in read}
     with_ = {name: named.values[node] for node, name in named.options.items() if node in read}
     return Update(kind, title, begin, with_, steps)
+
+
+def _is_entry(leaf: Node, index: Any) -> bool:
+    try:
+        return isinstance(leaf, Tensor) and np.ndim(leaf.data[index]) == 0
+    except IndexError:
+        return False
 
 
 class _Names:
@@ -153,9 +161,9 @@ class _Names:
 
 def _step(name: str, node: Node, result: Any, named: _Names) -> UpdateStep:
     formula = write(node, named.text)
-    numbers = write(node, {x: number_text(value) for x, value in named.values.items()})
+    numbers = write(node, {x: _text(value) for x, value in named.values.items()})
     latex = write(node, {x: _name_latex(text) for x, text in named.text.items()}, LATEX)
-    latex_numbers = write(node, {x: number_latex(value) for x, value in named.values.items()}, LATEX)
+    latex_numbers = write(node, {x: _number_latex(value) for x, value in named.values.items()}, LATEX)
     parts = dict.fromkeys([latex, latex_numbers, number_latex(result)])
     return UpdateStep(name, formula, numbers, result, rf"{_name_latex(name)} &\leftarrow {' = '.join(parts)}")
 
@@ -179,4 +187,18 @@ def _name_latex(name: str) -> str:
 
 
 def _listed(numbers: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} = {number_text(x)}" for name, x in numbers.items())
+    return ", ".join(f"{name} = {_text(x)}" for name, x in numbers.items())
+
+
+def _text(x: Any) -> str:
+    """A number, or of an array with many the first two and the last."""
+    if np.size(x) <= 4:
+        return number_text(x)
+    first, second, last = (number_text(entry) for entry in np.ravel(x)[[0, 1, -1]])
+    return f"[{first}, {second}, ..., {last}]"
+
+
+def _number_latex(x: Any) -> str:
+    """A number, with brackets where it is written with a power of ten, which may be raised to a power itself."""
+    text = number_latex(x)
+    return rf"\left({text}\right)" if r"\cdot" in text else text
