@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-IRIS = Path(__file__).parent / "data" / "iris.csv"
+from examples.tables import DatasetError, named, read_lines, read_numbers, read_table
+
+DATA = Path(__file__).parent / "data"
+IRIS = DATA / "iris.csv"
+BREAST_CANCER = DATA / "breast_cancer.csv"
+DIGITS = DATA / "digits.csv.gz"
+DIABETES = DATA / "diabetes_data_raw.csv.gz"
+DIABETES_TARGET = DATA / "diabetes_target.csv.gz"
+SUNSPOTS = DATA / "sunspots.csv"
+NAMES = DATA / "names.txt"
+
 IRIS_FEATURES = ("sepal length", "sepal width", "petal length", "petal width")
-
-
-class DatasetError(ValueError):
-    """A data file is missing or damaged; the message says where and how."""
+CELL_MEASUREMENTS = (
+    *("radius", "texture", "perimeter", "area", "smoothness"),
+    *("compactness", "concavity", "concave points", "symmetry", "fractal dimension"),
+)
+BREAST_CANCER_FEATURES = tuple(
+    f"{which} {name}" for which in ("mean", "error of", "worst") for name in CELL_MEASUREMENTS
+)
+DIABETES_FEATURES = (
+    *("age", "sex", "body mass index", "blood pressure", "cholesterol"),
+    *("LDL", "HDL", "cholesterol / HDL", "log triglycerides", "glucose"),
+)
+PIXELS = tuple(f"row {row} column {column}" for row in range(8) for column in range(8))
 
 
 @dataclass(frozen=True)
@@ -38,10 +55,81 @@ def read_iris(path: Path = IRIS) -> Dataset:
     Raises:
         DatasetError: as :func:`read_classes`, or the rows do not have four measurements.
     """
-    iris = read_classes(path)
-    if iris.features.shape[1] != len(IRIS_FEATURES):
-        raise DatasetError(f"{path}: expected the columns {', '.join(IRIS_FEATURES)}; found {iris.features.shape[1]}")
-    return iris
+    return _with_features(path, IRIS_FEATURES)
+
+
+def read_breast_cancer(path: Path = BREAST_CANCER) -> Dataset:
+    """569 tumours, malignant (0) or benign (1), by thirty measurements of their cell nuclei under the microscope.
+
+    Ten measurements of every nucleus in the picture: their mean, the standard error of it, and the mean of the
+    three worst (largest).
+
+    Raises:
+        DatasetError: as :func:`read_classes`, or the rows do not have thirty measurements.
+    """
+    return _with_features(path, BREAST_CANCER_FEATURES)
+
+
+def read_digits(path: Path = DIGITS) -> Dataset:
+    """1797 handwritten digits of 8 × 8 pixels, row by row, each from 0 (white) to 16 (black).
+
+    Raises:
+        DatasetError: the file is missing or damaged, or holds other rows or columns, a grey out of range or a
+            label that is no digit.
+    """
+    table = read_table(path, (*PIXELS, "digit"), rows=1797)
+    for i, row in enumerate(table, 1):
+        if row[:-1].min() < 0 or row[:-1].max() > 16:
+            raise DatasetError(f"{path}, line {i}: a grey goes from 0 to 16")
+        if row[-1] not in range(10):
+            raise DatasetError(f"{path}, line {i}: the digit is {row[-1]:g}")
+    return Dataset(table[:, :-1], table[:, -1].astype(np.int64), tuple("0123456789"))
+
+
+def read_diabetes(
+    path: Path = DIABETES, target: Path = DIABETES_TARGET
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """442 patients: ten measurements of each, and how far the illness had progressed after a year.
+
+    Returns:
+        Measurements of shape (442, 10), see ``DIABETES_FEATURES``, and a measure of progression of shape (442,).
+
+    Raises:
+        DatasetError: a file is missing or damaged, or holds other rows or columns.
+    """
+    measurements = read_table(path, DIABETES_FEATURES, rows=442, separator=None)
+    return measurements, read_table(target, ["progression"], rows=442)[:, 0]
+
+
+def read_sunspots(path: Path = SUNSPOTS) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """How many spots the sun had in each year from 1700 to 2008, as the yearly mean of the sunspot number.
+
+    Returns:
+        The years and the activity, both of shape (309,).
+
+    Raises:
+        DatasetError: the file is missing or damaged, a year is left out, or an activity is below 0.
+    """
+    table = read_table(path, ["YEAR", "SUNACTIVITY"], rows=309, header='"YEAR","SUNACTIVITY"')
+    for i, (year, activity) in enumerate(table):
+        if year != 1700 + i:
+            raise DatasetError(f"{path}, line {i + 2}: expected the year {1700 + i}, found {year:g}")
+        if activity < 0:
+            raise DatasetError(f"{path}, line {i + 2}: an activity of {activity:g} is below 0")
+    return table[:, 0].astype(np.int64), table[:, 1]
+
+
+def read_names(path: Path = NAMES) -> list[str]:
+    """Given names, in letters from a to z.
+
+    Raises:
+        DatasetError: the file is missing or empty, or a line holds anything else.
+    """
+    names = read_lines(path)
+    for i, name in enumerate(names, 1):
+        if not (name.isascii() and name.isalpha() and name.islower()):
+            raise DatasetError(f"{path}, line {i}: expected a name in letters from a to z, found {name[:60]!r}")
+    return names
 
 
 def read_classes(path: Path) -> Dataset:
@@ -52,14 +140,7 @@ def read_classes(path: Path) -> Dataset:
             another number of columns, holds something that is not a finite number or a class that does
             not exist, or there are more or fewer rows than the first line promises.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read as text: {error}") from None
-    if not lines:
-        raise DatasetError(f"{path}: the file is empty")
+    lines = read_lines(path)
     rows, columns, classes = _read_header(path, lines[0])
     if len(lines) - 1 != rows:
         raise DatasetError(f"{path}: line 1 promises {rows} rows, and {len(lines) - 1} follow")
@@ -87,6 +168,13 @@ def stratified_split(
     return np.setdiff1d(np.arange(len(labels)), test), np.sort(test)
 
 
+def _with_features(path: Path, features: tuple[str, ...]) -> Dataset:
+    data = read_classes(path)
+    if data.features.shape[1] != len(features):
+        raise DatasetError(f"{path}: expected {named(features)}; found {data.features.shape[1]}")
+    return data
+
+
 def _read_header(path: Path, line: str) -> tuple[int, int, tuple[str, ...]]:
     rows, columns, *classes = [*line.split(","), "", ""]
     classes = [name for name in classes if name]
@@ -96,19 +184,11 @@ def _read_header(path: Path, line: str) -> tuple[int, int, tuple[str, ...]]:
 
 
 def _read_row(where: str, line: str, columns: int, classes: int) -> list[float]:
-    cells = line.split(",")
-    if len(cells) != columns + 1:
+    if len(cells := line.split(",")) != columns + 1:
         raise DatasetError(
             f"{where}: expected {columns} numbers and a class, found {len(cells)} columns: {line[:60]!r}"
         )
-    row = []
-    for cell in cells:
-        try:
-            row.append(float(cell))
-        except ValueError:
-            raise DatasetError(f"{where}: {cell!r} is not a number") from None
-        if not math.isfinite(row[-1]):
-            raise DatasetError(f"{where}: {cell!r} is not a finite number")
+    row = read_numbers(where, line)
     if row[-1] not in range(classes):
         raise DatasetError(
             f"{where}: the class is {cells[-1]}, and with {classes} classes it goes from 0 to {classes - 1}"
