@@ -165,8 +165,15 @@ FORGED = {
     "checksum": (lambda e: changed(e, crc=7), "w.npy is damaged: checksum"),
     "too short": (lambda e: changed(e, content=TWO, raw=deflated(TWO[:-1]), method=DEFLATED), "ends before the"),
     "too long": (lambda e: changed(e, content=TWO, raw=deflated(TWO + b"x"), method=DEFLATED), "has more than the"),
+    "cut off": (lambda e: changed(e, content=TWO, raw=deflated(TWO)[:-3], method=DEFLATED), "ends before the"),
     "garbage": (lambda e: changed(e, content=TWO, raw=b"\xff" * 99, method=DEFLATED), "w.npy is damaged: Error"),
     "trailing": (lambda e: changed(e, content=TWO, raw=deflated(TWO) + b"x", method=DEFLATED), "has more than the"),
+    "reaching": (
+        lambda e: build([*e[:2], Entry(e[2].name, e[2].content, size=999, stored=999)]),
+        "metadata.json reaches into the directory",
+    ),
+    "4 GiB": (lambda e: changed(e, size=2**32 - 1, stored=2**32 - 1), "w.npy has 4 GiB or more"),
+    "name": (lambda e: build(e)[:-53] + b"\x90\x01" + build(e)[-51:], "the file ends inside of something"),
     "twice": (lambda e: build([e[0], e[0], e[2]]), "two members of the name 'w'"),
     "shared": (lambda e: build(e, order=[0, 0, 1, 2]), "expected 211, where the member before it ends"),
     "up": (lambda e: changed(e, name=b"../w.npy"), "'../w.npy', which leads elsewhere"),
@@ -224,6 +231,17 @@ def test_a_forged_file_is_refused_and_the_message_says_why(tmp_path, entries, wh
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"{path}: ")
     assert isinstance(caught.value, ValueError)
+
+
+def test_a_file_that_does_not_fit_into_memory_is_refused(tmp_path, monkeypatch):
+    write_archive(tmp_path / "a.npz", {"w": np.zeros(3)})
+
+    def none_left(*_, **__):
+        raise MemoryError("unable to allocate")
+
+    monkeypatch.setattr(np, "empty", none_left)
+    with pytest.raises(CheckpointError, match=r"w\.npy cannot be held: unable to allocate"):
+        read_archive(tmp_path / "a.npz")
 
 
 def test_an_unchanged_rebuild_is_read(tmp_path, entries):
@@ -421,6 +439,19 @@ def test_links_and_permissions_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)  # to the superuser, nothing is read-only
     with pytest.raises(PermissionError, match="marked read-only; the file that was there stands unchanged"):
         save(path, 3)
+
+
+def test_a_system_without_locks(tmp_path, monkeypatch):
+    """As on Windows, where an open file cannot be removed, and needs no lock."""
+    monkeypatch.setattr("nn.replacing.fcntl", None)
+    (tmp_path / ".model.npz.0123456789abcdef.tmp").write_bytes(b"half")
+    for number in (1, 2):
+        save(tmp_path / "model.npz", number)
+        assert number_in(tmp_path / "model.npz") == number
+    with disk_full.Failing(3).installed(), pytest.raises(OSError, match="No space left"):
+        save(tmp_path / "model.npz", 3)
+    assert os.listdir(tmp_path) == ["model.npz"]
+    assert number_in(tmp_path / "model.npz") == 2
 
 
 def test_too_much_for_the_format_is_refused_before_the_old_file_goes(tmp_path, monkeypatch):
