@@ -42,7 +42,8 @@ from nn.activations import (
     tanh,
 )
 from nn.attention import MultiHeadAttention, TransformerBlock, positional_encoding
-from nn.callbacks import Callback, Checkpoint, EarlyStopping, HistoryLogger
+from nn.callback import Callback
+from nn.callbacks import Checkpoint, EarlyStopping, HistoryLogger
 from nn.checkpoint import load_checkpoint, save_checkpoint
 from nn.checkpoint_errors import CheckpointError
 from nn.clipping import clip_by_norm, clip_by_value

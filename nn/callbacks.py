@@ -1,4 +1,4 @@
-"""Callbacks: what else happens in training, at its beginning and end, and after every batch and epoch."""
+"""Callbacks that stop training early, write its history, and write checkpoints."""
 
 from __future__ import annotations
 
@@ -6,100 +6,12 @@ import errno
 import os
 from typing import TYPE_CHECKING, Any
 
+from nn.best import Best
+from nn.callback import Callback
 from nn.checks import size
 
 if TYPE_CHECKING:
     from nn.training_loop import Training
-
-HIGHER_IS_BETTER = ("accuracy", "top_k_accuracy", "precision", "recall", "f1", "roc_auc", "r2")
-LOWER_IS_BETTER = ("loss", "mse", "mae", "rmse", "perplexity", "error")  # what such a name ends with
-
-
-class Callback:
-    """Something that is told what happens in training. Subclass it and override what you need.
-
-    Every method is given the training: its ``model``, ``optimizer``, ``history``, ``epoch`` (from 1), ``epochs``,
-    ``batch`` (how many are done in this epoch), ``batches`` (how many it has), ``rows`` (the samples of the batch),
-    ``batch_loss``, and ``stop()`` and ``save(path)``.
-
-    >>> from nn import Network
-    >>> class StopWhenGood(Callback):
-    ...     def on_epoch_end(self, training):
-    ...         if training.history["loss"][-1] < 1e-3:
-    ...             training.stop()
-    >>> X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
-    >>> history = Network([1, 1], seed=0).fit(X, y, callbacks=[StopWhenGood()], seed=0, verbose=0)
-    >>> len(history["loss"])
-    29
-    """
-
-    def on_train_begin(self, training: Training) -> None:
-        """Training begins, or goes on where a checkpoint was written."""
-
-    def on_epoch_begin(self, training: Training) -> None:
-        """An epoch begins, or goes on."""
-
-    def on_gradients(self, training: Training) -> None:
-        """The gradients of a batch are there, and nothing has moved yet. What raises here prevents the step."""
-
-    def on_batch_end(self, training: Training) -> None:
-        """The step of a batch is done."""
-
-    def on_epoch_end(self, training: Training) -> None:
-        """An epoch is done, and its losses and metrics are in the history."""
-
-    def on_interrupt(self, training: Training) -> None:
-        """Ctrl-C was pressed: a step is done, and training is about to end."""
-
-    def on_train_end(self, training: Training) -> None:
-        """Training is done, and was not interrupted."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """What it remembers, for checkpoints: numbers, strings, arrays, and lists and dictionaries of them."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Remember what ``state_dict()`` gave; called after ``on_train_begin``."""
-
-
-class Best:
-    """The best number that was seen of one column of the history.
-
-    Args:
-        monitor: the column, such as "validation_loss".
-        mode: "min" if lower is better, "max" if higher is; None knows it of losses and of our metrics.
-        min_delta: how much better counts as better.
-
-    Raises:
-        ValueError: mode is neither, or is not known of this column; min_delta is below 0.
-    """
-
-    def __init__(self, monitor: str, mode: str | None = None, min_delta: float = 0.0) -> None:
-        self.monitor = monitor
-        self.sign = {"min": 1, "max": -1}[mode] if mode in ("min", "max") else _direction(monitor, mode)
-        if not min_delta >= 0:
-            raise ValueError(f"min_delta is at least 0, and was given {min_delta!r}")
-        self.min_delta = min_delta
-        self.number: float | None = None
-
-    def check(self, training: Training) -> None:
-        """Whether training will record the column.
-
-        Raises:
-            ValueError: it will not; the message shows what it will.
-        """
-        if self.monitor not in training.measures:
-            validation = self.monitor.startswith("validation_") and "validation_loss" not in training.measures
-            hint = "; give fit validation_data or validation_split" if validation else ""
-            raise ValueError(f"{self.monitor!r} is watched, and training measures {', '.join(training.measures)}{hint}")
-
-    def improved(self, training: Training) -> bool:
-        """Whether the last epoch is the best so far, which is then remembered. A NaN never is."""
-        now = training.history[self.monitor][-1]
-        if now != now or (self.number is not None and not self.sign * (self.number - now) > self.min_delta):
-            return False
-        self.number = now
-        return True
 
 
 class EarlyStopping(Callback):
@@ -287,14 +199,6 @@ class Checkpoint(Callback):
 
     def __repr__(self) -> str:
         return f"Checkpoint({self.path!r})"
-
-
-def _direction(monitor: str, mode: str | None) -> int:
-    """1 where lower is better, -1 where higher is."""
-    name = monitor.removeprefix("validation_")
-    if mode is not None or not (name in HIGHER_IS_BETTER or name.endswith(LOWER_IS_BETTER)):
-        raise ValueError(f"mode is 'min' or 'max', to say what is better of {monitor!r}, and was given {mode!r}")
-    return -1 if name in HIGHER_IS_BETTER else 1
 
 
 def _check_folder(path: str) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nn.callbacks import Callback
-from nn.checkpoint import load_checkpoint, save_checkpoint
+from nn.callback import Callback
+from nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nn.checkpoint_errors import CheckpointError, FlawError, reading
 from nn.generator_states import check_generator_state, generator_state
 from nn.history import History
@@ -44,24 +44,19 @@ def save(training: Training, path: str, normalizer: Any = None) -> None:
         path,
         model=plan.model,
         optimizer=plan.optimizer,
-        schedule=plan.schedule,
+        schedule=training.schedule,
         normalizer=normalizer,
         progress=progress,
     )
 
 
-def resume(training: Training, path: str) -> list[Any]:
-    """Bring a training that has not begun to where the one in the checkpoint was.
-
-    Returns:
-        What the callbacks remembered, for :func:`restore_callbacks`.
+def checked_checkpoint(training: Training, path: str) -> Checkpoint:
+    """The checkpoint in a file, if it is of a training that was asked to do the same as this one.
 
     Raises:
-        CheckpointError: the file is damaged, or of a training that was asked to do something else; the message shows
-            both. Nothing is changed.
+        CheckpointError: it is damaged, or of another training; the message shows both.
         OSError: it cannot be read.
     """
-    plan = training.plan
     checkpoint = load_checkpoint(path)
     with reading(path):
         progress = checkpoint.progress
@@ -70,9 +65,20 @@ def resume(training: Training, path: str) -> list[Any]:
                 "it was not written by fit, and does not say where to go on; for the weights alone write "
                 "load_checkpoint(path).restore(model=model)"
             )
-        _compare(progress.get("plan"), plan.in_words)
+        _compare(progress.get("plan"), training.plan.in_words)
         _check(progress, training)
-    checkpoint.restore(model=plan.model, optimizer=plan.optimizer, schedule=plan.schedule)
+    return checkpoint
+
+
+def restore(training: Training, checkpoint: Checkpoint) -> None:
+    """Bring a training to where the one in the checkpoint was.
+
+    Raises:
+        CheckpointError: a state in it is refused; then nothing has changed.
+    """
+    plan, progress = training.plan, checkpoint.progress
+    assert progress is not None
+    checkpoint.restore(model=plan.model, optimizer=plan.optimizer, schedule=training.schedule)
     plan.rng.bit_generator.state = progress["shuffling"]
     training.epoch, training.batch = progress["epoch"], progress["batch"]
     training.order, training.total = progress["order"], progress["total"]
@@ -80,17 +86,16 @@ def resume(training: Training, path: str) -> list[Any]:
     if progress["stopped_by"] in [type(callback).__name__ for callback in plan.callbacks]:
         training.stopped_by = progress["stopped_by"]
     training.history = History({name: numbers.tolist() for name, numbers in progress["history"].items()})
-    states: list[Any] = progress["callbacks"]
-    return states
 
 
-def restore_callbacks(callbacks: Sequence[Callback], path: str, states: list[Any]) -> None:
+def restore_callbacks(callbacks: Sequence[Callback], checkpoint: Checkpoint) -> None:
     """Let each callback remember what one of its kind remembered; one that is new begins afresh.
 
     Raises:
         CheckpointError: a state does not fit.
     """
-    left = list(states)
+    assert checkpoint.progress is not None
+    left = list(checkpoint.progress["callbacks"])
     for callback in callbacks:
         kind = type(callback).__name__
         place = next((i for i, saved in enumerate(left) if saved[0] == kind), None)
@@ -99,7 +104,7 @@ def restore_callbacks(callbacks: Sequence[Callback], path: str, states: list[Any
                 callback.load_state_dict(left.pop(place)[1])
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 problem = f"its state of {kind} is refused: {type(error).__name__}: {error}"
-                raise CheckpointError(path, problem) from error
+                raise CheckpointError(checkpoint.path, problem) from error
 
 
 def _compare(saved: Any, here: dict[str, str]) -> None:

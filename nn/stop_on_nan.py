@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff import AnomalyError, detect_anomaly
-from nn.callbacks import Callback
+from nn.callback import Callback
 
 if TYPE_CHECKING:
     from nn.training_loop import Training

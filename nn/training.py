@@ -5,31 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import copy_context
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from autodiff import Node, no_grad
-from nn.callbacks import Callback, Checkpoint
+from autodiff import Node
+from nn.callback import Callback
+from nn.callbacks import Checkpoint
 from nn.checks import size
 from nn.clipping import clip_by_norm, clip_by_value
 from nn.data import column_names
 from nn.history import History
 from nn.lookup import Function
-from nn.losses import LOSSES
-from nn.metrics import METRICS
 from nn.optimizers import SGD, optimizer_named
 from nn.prediction import evaluate as evaluate
-from nn.prediction import loss_of, measured, metrics_named, switched
+from nn.prediction import loss_of, metrics_named
 from nn.prediction import predict as predict
 from nn.samples import Model, Samples, samples_for
 from nn.schedules import Schedule
 from nn.training_loop import Training
 from nn.training_plan import Plan
-
-PROBE = 1 << 20  # numbers, at most about, that the targets are compared with at a time before training
 
 
 def fit(
@@ -114,6 +110,7 @@ def fit(
         model=model,
         samples=samples,
         held_out=held_out,
+        columns=columns,
         loss=loss,
         metrics=metrics_named(metrics, loss),
         optimizer=optimizer,
@@ -129,45 +126,8 @@ def fit(
         shuffle=shuffle,
         verbose=size(verbose, "verbose", least=0),
     )
-    check_targets(plan)
-    if schedule is not None and schedule.optimizer is None:
-        plan = replace(plan, schedule=schedule.attach(optimizer))
-    if columns is not None or hasattr(model, "columns_"):
-        model.columns_ = columns  # type: ignore[attr-defined]
     training = Training(plan)  # in a context of its own, since Ctrl-C may leave a scope or a no_grad() half-open
     return copy_context().run(training.run, None if resume_from is None else os.fspath(resume_from))
-
-
-def check_targets(plan: Plan) -> None:
-    """Run the model on the first samples and compare what it gives with all targets, before anything is learnt.
-
-    So a wrong number of features, a label out of range or outputs that do not fit are found at once. Losses and
-    metrics of the caller's own may count their calls, or draw random numbers: they are left alone.
-
-    Raises:
-        ValueError, TypeError, IndexError: as the model and the loss say it.
-    """
-    if getattr(plan.loss, "func", plan.loss) not in LOSSES.values():
-        return
-    ours = {
-        name: metric for name, metric in plan.metrics.items() if getattr(metric, "func", metric) in METRICS.values()
-    }
-    with switched(plan.model, training=False), no_grad():
-        for samples, which in ((plan.samples, "training"), (plan.held_out, "validation")):
-            if samples is None:
-                continue
-            first = samples.outputs(np.arange(min(plan.batch_size, len(samples))))
-            step = max(1, PROBE // samples.numbers(first)[0].size)
-            for start in range(0, len(samples), step):
-                targets = samples.y[start : start + step]
-                outputs = samples.like_first(first, len(targets))
-                try:
-                    plan.loss(outputs, targets)
-                    if len(targets) == len(samples):
-                        measured(ours, samples.numbers(outputs), np.asarray(targets))
-                except (ValueError, TypeError, IndexError) as error:
-                    error.add_note(f"in the {which} data, counted from sample {start}")
-                    raise
 
 
 def _held_out(

@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff import Node
-from nn.callbacks import Callback
+from nn.callback import Callback
 from nn.data import deal, epoch_order
 from nn.history import History
 from nn.interrupt import Interrupt
 from nn.prediction import measured, scores, switched
 from nn.progress import Progress, Silence, progress
-from nn.resuming import restore_callbacks, resume, save
+from nn.resuming import checked_checkpoint, restore, restore_callbacks, save
 from nn.training_plan import Plan
+from nn.trial import try_out
 
 EVENTS = [name for name in vars(Callback) if name.startswith("on_")]
 
@@ -38,6 +39,7 @@ class Training:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.model, self.optimizer, self.history = plan.model, plan.optimizer, History()
+        self.schedule: Any = None  # bound to the optimizer, from the beginning of the training on
         self.epoch, self.epochs = 1, plan.epochs
         self.batch, self.batches = 0, math.ceil(len(plan.samples) / plan.batch_size)
         self.order: NDArray[np.intp] | None = None  # of the samples in this epoch
@@ -59,9 +61,15 @@ class Training:
     def run(self, resume_from: str | None = None) -> History:
         """Train to the end, from the beginning or from where a checkpoint was written."""
         with self._interrupt, switched(self.model, training=True):
-            remembered = [] if resume_from is None else resume(self, resume_from)
+            with self._interrupt.leave:
+                try_out(self.plan)
+            checkpoint = None if resume_from is None else checked_checkpoint(self, resume_from)
+            self._prepare()
+            if checkpoint is not None:
+                restore(self, checkpoint)
             self._tell("on_train_begin")
-            restore_callbacks(self.plan.callbacks, resume_from or "", remembered)
+            if checkpoint is not None:
+                restore_callbacks(self.plan.callbacks, checkpoint)
             done = (self.epoch - 1) * self.batches + self.batch
             self._progress = progress(self.plan.verbose, self.epochs, self.batches, done)
             try:
@@ -71,6 +79,14 @@ class Training:
             finally:
                 self._progress.close()
         return self.history
+
+    def _prepare(self) -> None:
+        """Change what training changes before its first step."""
+        plan = self.plan
+        if plan.schedule is not None:
+            self.schedule = plan.schedule if plan.schedule.optimizer else plan.schedule.attach(plan.optimizer)
+        if plan.columns is not None or hasattr(plan.model, "columns_"):
+            plan.model.columns_ = plan.columns
 
     def _run_epoch(self) -> None:
         """Once through the samples, from the present batch on."""
@@ -101,7 +117,7 @@ class Training:
             self.rewind()
             raise
         if self.plan.per_batch:
-            self.plan.schedule.step()
+            self.schedule.step()
         self.batch += 1
         self.total += self.batch_loss * len(rows)
         if self.plan.metrics:
@@ -130,12 +146,12 @@ class Training:
             if plan.held_out is not None:
                 found = scores(plan.held_out, plan.loss, plan.metrics)
                 numbers |= {f"validation_{name}": number for name, number in found.items()}
-        if plan.schedule is not None:
-            numbers["learning_rate"] = plan.optimizer.learning_rate
-            if plan.schedule.needs_metric:
-                plan.schedule.step(numbers.get("validation_loss", numbers["loss"]))
+        if self.schedule is not None:
+            numbers["learning_rate"] = self.optimizer.learning_rate
+            if self.schedule.needs_metric:
+                self.schedule.step(numbers.get("validation_loss", numbers["loss"]))
             elif not plan.per_batch:
-                plan.schedule.step()
+                self.schedule.step()
         self.history.record(**numbers)
         self._tell("on_epoch_end")
         self._progress.epoch_done(self.epoch, self.history, self.is_last)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import Node
-from nn.callbacks import Callback
+from nn.callback import Callback
 from nn.lookup import Function, name_of
 from nn.samples import Samples, checksum
 
@@ -23,10 +23,11 @@ class Plan:
     Attributes:
         model: what is trained.
         samples, held_out: to learn from, and to validate with, if any.
+        columns: the names of the features, where they came as a frame with names.
         loss, metrics: what is measured, metrics by name.
         optimizer: what moves the parameters.
         optimizer_shown: what it was like before a schedule changed it.
-        schedule: bound to the optimizer; None leaves the learning rate alone.
+        schedule: of the learning rate; None leaves it alone.
         per_batch: whether the schedule goes on after every batch rather than after every epoch.
         clip: what is done to the gradients before a step, if anything.
         clip_shown: the same in words.
@@ -40,6 +41,7 @@ class Plan:
     model: Any
     samples: Samples
     held_out: Samples | None
+    columns: tuple[str, ...] | None
     loss: Function
     metrics: dict[str, Function]
     optimizer: Any
