@@ -150,6 +150,14 @@ def load_checkpoint(path: str | os.PathLike[str], *, max_bytes: int = BUDGET) ->
         path: a file of :func:`save_checkpoint`.
         max_bytes: how much memory it may take.
 
+    >>> import tempfile
+    >>> from nn import Network
+    >>> path = os.path.join(tempfile.mkdtemp(), "run.npz")
+    >>> save_checkpoint(path, model=Network([1, 1], seed=0), progress={"loss": [0.5, float("nan")]})
+    >>> checkpoint = load_checkpoint(path)
+    >>> checkpoint.progress["loss"], checkpoint.weights["layers.0.neurons.0.bias"]
+    ([0.5, nan], array(0.))
+
     Raises:
         CheckpointError: it is damaged, forged, too large, or no checkpoint; the message says what was found.
         OSError: it is not there, or cannot be read.

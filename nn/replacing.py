@@ -41,7 +41,6 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             temporary is left.
     """
     target = Path(os.path.realpath(path))
-    temporary = None
     try:
         _check_replaceable(target)
         remove_stale(target)

@@ -56,6 +56,14 @@ def load_weights(model: Any, path: str | os.PathLike[str], *, max_bytes: int = B
             ``np.savez(path, **{"layers.0.weight": array, ...})`` or as safetensors.
         max_bytes: how much memory reading may take.
 
+    >>> import tempfile
+    >>> from nn import Network
+    >>> model, path = Network([1, 1], seed=0), os.path.join(tempfile.mkdtemp(), "weights.npz")
+    >>> np.savez(path, **{"layers.0.neurons.0.weights.0": 2.0, "layers.0.neurons.0.bias": 0.5})
+    >>> load_weights(model, path)
+    >>> model([3.0]).data
+    6.5
+
     Raises:
         CheckpointError: the weights are those of another architecture (the message lists missing, unexpected and
             misshapen entries), or the file is damaged, forged or something else.
