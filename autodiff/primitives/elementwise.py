@@ -43,6 +43,13 @@ def _sigmoid(x: Any) -> Any:
     return np.where(x > -709, s, np.exp(np.minimum(x, 0)))  # exp(-x) has overflown
 
 _relu       = lambda x: x if not x <= 0 else 0.0 if type(x) is float else 0
+
+def _is_positive(x: Any) -> Any:
+    x = np.asarray(x)
+    if x.size and (top := x.item(x.argmax())) == top and x.dtype.kind == "f":  # argmax finds a NaN first
+        return (x > 0).astype(x.dtype)
+    return np.heaviside(x, 0)  # keeps NaN, and takes twenty times as long
+
 _elu: Any   = lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 _selu       = lambda x: SELU_SCALE * _elu(x, SELU_ALPHA)
 _gelu_gate: Any = lambda x: 2 * GELU_SCALE * (x + GELU_CUBIC * x * x * x)
@@ -143,5 +150,5 @@ sign        = elementwise("sign",        _sign,       np.sign,      0, selects=T
 floor       = elementwise("floor",       math.floor,  np.floor,     0, operator="floor", selects=True, analytic=False, domain=[(0.1, 0.9)], latex=r"\left\lfloor {0} \right\rfloor")
 ceil        = elementwise("ceil",        math.ceil,   np.ceil,      0, operator="ceil", selects=True, analytic=False, domain=[(0.1, 0.9)], latex=r"\left\lceil {0} \right\rceil")
 round       = elementwise("round",       builtins.round, np.rint,   0, selects=True, analytic=False, domain=[(0.1, 0.4)], numpy=["round", "rint"], doc="The nearest integer; halves go to the even one.")
-is_positive = elementwise("is_positive", lambda x: x if x != x else x > 0, lambda x: np.heaviside(x, 0), 0, selects=True, analytic=False, domain=[(0.1, 2)], text="({0} > 0)", latex="[{0} > 0]", symbol="> 0", doc="1 where x > 0, NaN at NaN, else 0: the derivative of relu.")
+is_positive = elementwise("is_positive", lambda x: x if x != x else x > 0, _is_positive, 0, selects=True, analytic=False, domain=[(0.1, 2)], text="({0} > 0)", latex="[{0} > 0]", symbol="> 0", doc="1 where x > 0, NaN at NaN, else 0: the derivative of relu.")
 wins        = elementwise("wins",        _wins_number, _wins, 0, 0, selects=True, analytic=False, text="(({0} > {1}) + ({0} == {1}) / 2)", latex=r"\left([{0} > {1}] + \frac{{1}}{{2}} [{0} = {1}]\right)", symbol=">", doc="1 where a > b, 1/2 where they are equal, NaN beside NaN, else 0: the derivative of maximum.")

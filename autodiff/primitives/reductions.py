@@ -86,8 +86,9 @@ def _norm(x: Any, ord: Any = 2, axis: Any = None, keepdims: bool = False) -> Any
     return (np.sqrt(np.sum((x / scale) ** 2, axis=axis, keepdims=True)) * scale).reshape(np.sum(x, axis=axis, keepdims=keepdims).shape)
 
 def _finite_max(x: Any, axis: Any) -> Any:
-    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    return np.where(np.isfinite(top), top, 0).astype(x.dtype)
+    top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+    finite = np.isfinite(top)
+    return top if finite.all() else np.where(finite, top, 0).astype(x.dtype)
 
 def _floating(x: Any) -> Any:
     x = np.asarray(x)
@@ -104,7 +105,10 @@ def _softmax(x: Any, axis: int = -1) -> Any:
     e = np.exp(x - _finite_max(x, axis))
     return e / e.sum(axis=axis, keepdims=True)
 
-_log_softmax = lambda x, axis=-1: x - _logsumexp(x, axis, keepdims=True)
+def _log_softmax(x: Any, axis: int = -1) -> Any:
+    x = _floating(x)
+    x = x - _finite_max(x, axis)  # first: large scores that differ little keep their digits
+    return x - np.log(np.add.reduce(np.exp(x), axis=axis, keepdims=True))
 
 
 # ── rules that take more than a line ─────────────────────────────────────────────────────────────────
