@@ -5,15 +5,17 @@ The state lives in one context variable, so it is local to the thread and to the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
 from typing import Any
 
 Observer = Callable[[Any, Any, tuple[Any, ...]], None]
 
+State = tuple[bool, str, Observer | None]
+
 # (are operations recorded, the path of scopes, a function shown every new node or None)
-_recording: ContextVar[tuple[bool, str, Observer | None]] = ContextVar("recording", default=(True, "", None))
+_recording: ContextVar[State] = ContextVar("recording", default=(True, "", None))
 current = _recording.get
 
 
@@ -31,23 +33,32 @@ class _Both:
         self.inner(node, op, inputs)
 
 
-@contextmanager
-def _recording_as(
-    enabled: bool | None = None, inner: str | None = None, observer: Observer | None = None
-) -> Iterator[None]:
-    was_enabled, path, was_observer = current()
-    if inner is not None:
-        path = f"{path}/{inner}" if path else inner
-    if observer is not None and was_observer is not None:
-        observer = _Both(was_observer, observer)
-    token = _recording.set((was_enabled if enabled is None else enabled, path, observer or was_observer))
-    try:
-        yield
-    finally:
-        _recording.reset(token)
+class _Recording(ContextDecorator):
+    """A state for the length of a ``with`` block, or of a function that it decorates."""
+
+    def __init__(self, enabled: bool | None = None, inner: str | None = None, observer: Observer | None = None) -> None:
+        self.change = (enabled, inner, observer)
+        self.tokens: list[Token[State]] = []  # the same object may be entered again inside itself
+
+    def _recreate_cm(self) -> _Recording:  # a decorated function may run in several threads at once
+        return _Recording(*self.change)
+
+    def __enter__(self) -> None:
+        enabled, inner, observer = self.change
+        was_enabled, path, was_observer = current()
+        if inner is not None:
+            path = f"{path}/{inner}" if path else inner
+        if observer is None:
+            observer = was_observer
+        elif was_observer is not None:
+            observer = _Both(was_observer, observer)
+        self.tokens.append(_recording.set((was_enabled if enabled is None else enabled, path, observer)))
+
+    def __exit__(self, *_: object) -> None:
+        _recording.reset(self.tokens.pop())
 
 
-def no_grad() -> AbstractContextManager[None]:
+def no_grad() -> _Recording:
     """Compute without recording: results inside are constants. Also a decorator of ordinary functions.
 
     >>> from autodiff import Value, no_grad
@@ -57,10 +68,10 @@ def no_grad() -> AbstractContextManager[None]:
     >>> y.requires_grad
     False
     """
-    return _recording_as(enabled=False)
+    return _Recording(enabled=False)
 
 
-def enable_grad() -> AbstractContextManager[None]:
+def enable_grad() -> _Recording:
     """Record again, inside ``no_grad()``.
 
     >>> from autodiff import Value, enable_grad, no_grad
@@ -69,10 +80,10 @@ def enable_grad() -> AbstractContextManager[None]:
     >>> y.requires_grad
     True
     """
-    return _recording_as(enabled=True)
+    return _Recording(enabled=True)
 
 
-def scope(name: str) -> AbstractContextManager[None]:
+def scope(name: str) -> _Recording:
     """Tag the nodes made inside with a place, such as a layer or a time step; scopes nest.
 
     >>> from autodiff import Value, scope
@@ -86,10 +97,10 @@ def scope(name: str) -> AbstractContextManager[None]:
     """
     if not isinstance(name, str) or not name:
         raise TypeError(f"scope takes a name, such as scope('layer 1'), not {name!r}")
-    return _recording_as(inner=name)
+    return _Recording(inner=name)
 
 
-def observe(observer: Observer) -> AbstractContextManager[None]:
+def observe(observer: Observer) -> _Recording:
     """Show every node made inside to ``observer(node, op, inputs)``, also those without a history.
 
     >>> from autodiff import Value, observe
@@ -99,4 +110,4 @@ def observe(observer: Observer) -> AbstractContextManager[None]:
     >>> seen
     ['multiply', 'add']
     """
-    return _recording_as(observer=observer)
+    return _Recording(observer=observer)
