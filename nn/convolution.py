@@ -90,7 +90,7 @@ class Convolution(Module):
 
 
 class Conv1d(Convolution):
-    """Convolution over sequences: ``y[n, o, t] = activation(b[o] + Σ weight[o, c, i] · x[n, c, t · stride + i])``.
+    """Convolution over sequences: ``y[n, o, t] = b[o] + Σ weight[o, c, i] · x[n, c, stride · t + dilation · i]``.
 
     (As in PyTorch the kernel is not turned around, so mathematicians would say cross-correlation.)
 
