@@ -189,10 +189,11 @@ def _go_through(
     states: list[State] = []
     with scope(name):
         # The inputs of all steps meet the weights in one product of matrices.
-        seen = cell.project(sequence.reshape(features, steps * samples)).reshape(-1, steps, samples)
+        seen, step = cell.begin(sequence.reshape(features, steps * samples))
+        seen = seen.reshape(-1, steps, samples)
         for t in times:
             with scope(f"step {t}"):
-                after = cell.step(seen[:, t], state)
+                after = step(seen[:, t], state)
                 if valid is not None:
                     after = tuple(where(valid[t], new, old) for new, old in zip(after, state, strict=True))
             state = after

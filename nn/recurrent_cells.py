@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from nn.lookup import Function, name_of
 from nn.module import Module
 
 State = tuple[Any, ...]
+Step = Callable[[Any, State], State]
 
 
 class RecurrentCell(Module):
@@ -53,17 +55,17 @@ class RecurrentCell(Module):
     def forward(self, x: Any, state: Any = None) -> Any:
         """The next state for x of shape (N, inputs), and a state of shape (N, hidden); of zeros if None is given."""
         x = axes_of(self, x, "N F", F=self.inputs)
-        after = self.step(self.project(x.T), tuple(part.T for part in self.checked_state(state, len(x))))
+        seen, step = self.begin(x.T)
+        after = step(seen, tuple(part.T for part in self.checked_state(state, len(x))))
         return self.state_of(tuple(part.T for part in after))
 
-    def project(self, x: Any) -> Any:
-        """What a step needs of its input: ``W x + b`` for x of shape (inputs, columns)."""
-        seen = matmul(self.weight_ih, x)
-        return seen if self.bias_ih is None else seen + (self.bias_ih + self.bias_hh).reshape(-1, 1)
+    def begin(self, x: Any) -> tuple[Any, Step]:
+        """What can be done for all steps at once, and the step: ``step(seen, state) -> state``.
 
-    def step(self, seen: Any, state: State) -> State:
-        """The next state, for an input that went through ``project``; shapes (blocks · hidden, N), (hidden, N)."""
-        raise NotImplementedError(f"{type(self).__name__} has no step; write def step(self, seen, state): ...")
+        For the inputs x of all steps, of shape (inputs, columns), ``seen`` is ``W x + b``, of shape
+        (blocks · hidden, columns). A step takes the N columns of ``seen`` that are its own.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no begin; write def begin(self, x): ...")
 
     def checked_state(self, state: Any, samples: int) -> State:
         """A state as a tuple of its parts, each of shape (N, hidden); zeros for None."""
@@ -118,9 +120,15 @@ class RNNCell(RecurrentCell):
         super().__init__(inputs, hidden, **options)
         self.activation = activation_named(activation)
 
-    def step(self, seen: Any, state: State) -> State:
-        """The next h."""
-        return (self.activation(seen + matmul(self.weight_hh, state[0])),)
+    def begin(self, x: Any) -> tuple[Any, Step]:
+        """``W x + b`` for all steps, and the step."""
+        U = self.weight_hh
+
+        def step(seen: Any, state: State) -> State:
+            return (self.activation(seen + matmul(U, state[0])),)
+
+        b = None if self.bias_ih is None else self.bias_ih + self.bias_hh
+        return affine(self.weight_ih, x, b), step
 
     def extra_repr(self) -> str:
         """The arguments."""
@@ -161,14 +169,22 @@ class LSTMCell(RecurrentCell):
             forget = np.arange(self.blocks * hidden) // hidden == 1
             self.bias_ih.data = forget.astype(float)
 
-    def step(self, seen: Any, state: State) -> State:
-        """The next h and c."""
-        h, c = state
+    def begin(self, x: Any) -> tuple[Any, Step]:
+        """``W x + b`` for all steps, and the step."""
         n = self.hidden
-        z = seen + matmul(self.weight_hh, h)
-        i_and_f, g, o = z[: 2 * n].sigmoid(), z[2 * n : 3 * n].tanh(), z[3 * n :].sigmoid()
-        c = i_and_f[n:] * c + i_and_f[:n] * g
-        return o * c.tanh(), c
+        gates_first = np.r_[: 2 * n, 3 * n : 4 * n, 2 * n : 3 * n]  # i, f, o, g: one sigmoid for all three gates
+        U = self.weight_hh[gates_first]
+
+        def step(seen: Any, state: State) -> State:
+            h, c = state
+            z = seen + matmul(U, h)
+            gates, g = z[: 3 * n].sigmoid(), z[3 * n :].tanh()
+            i, f, o = gates[:n], gates[n : 2 * n], gates[2 * n :]
+            c = f * c + i * g
+            return o * c.tanh(), c
+
+        b = None if self.bias_ih is None else (self.bias_ih + self.bias_hh)[gates_first]
+        return affine(self.weight_ih[gates_first], x, b), step
 
 
 class GRUCell(RecurrentCell):
@@ -194,18 +210,24 @@ class GRUCell(RecurrentCell):
 
     blocks = 3
 
-    def project(self, x: Any) -> Any:
-        """``W x + b``; b' is added in the step, where r acts on it."""
-        seen = matmul(self.weight_ih, x)
-        return seen if self.bias_ih is None else seen + self.bias_ih.reshape(-1, 1)
+    def begin(self, x: Any) -> tuple[Any, Step]:
+        """``W x + b`` for all steps, and the step, where r acts on b' too."""
+        n, U = self.hidden, self.weight_hh
+        held_bias = None if self.bias_hh is None else self.bias_hh.reshape(-1, 1)
 
-    def step(self, seen: Any, state: State) -> State:
-        """The next h."""
-        (h,) = state
-        n = self.hidden
-        held = matmul(self.weight_hh, h)
-        if self.bias_hh is not None:
-            held = held + self.bias_hh.reshape(-1, 1)
-        r_and_z = (seen[: 2 * n] + held[: 2 * n]).sigmoid()
-        new = (seen[2 * n :] + r_and_z[:n] * held[2 * n :]).tanh()
-        return (new + r_and_z[n:] * (h - new),)
+        def step(seen: Any, state: State) -> State:
+            (h,) = state
+            held = matmul(U, h)
+            if held_bias is not None:
+                held = held + held_bias
+            gates = (seen[: 2 * n] + held[: 2 * n]).sigmoid()
+            r, z = gates[:n], gates[n:]
+            new = (seen[2 * n :] + r * held[2 * n :]).tanh()
+            return (new + z * (h - new),)
+
+        return affine(self.weight_ih, x, self.bias_ih), step
+
+
+def affine(W: Any, x: Any, b: Any) -> Any:
+    """``W x + b`` for x of shape (inputs, columns), or ``W x`` where b is None."""
+    return matmul(W, x) if b is None else matmul(W, x) + b.reshape(-1, 1)
