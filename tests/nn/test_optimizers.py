@@ -312,6 +312,26 @@ def test_groups_have_their_own_options():
     assert repr(optimizer) == "SGD(2 parameters in 2 groups, learning_rate=0.25, nesterov=False, weight_decay=0.0)"
 
 
+def test_what_is_remembered_stays_while_it_is_not_used():
+    x = Value(0.0)
+    optimizer = SGD([x], 1.0, momentum=0.5)
+    for momentum, expected in ((0.5, -1.0), (0.0, -2.0), (0.5, -3.5)):  # v = 1; 1 stays; v = 0.5 + 1
+        optimizer.groups[0]["momentum"] = momentum
+        x.grad = 1.0
+        optimizer.step()
+        assert x.data == expected
+
+
+def test_a_numpy_number_among_the_options_does_not_widen_float32():
+    x = Tensor([1.0], dtype=np.float32)
+    optimizer = SGD([x], 0.1, momentum=0.5)
+    optimizer.groups[0]["momentum"] = np.float64(0.9)
+    for _ in range(2):
+        x.grad = np.ones(1, np.float32)
+        optimizer.step()
+    assert optimizer.state_dict()["state"]["0"]["v"].dtype == np.float32
+
+
 def test_a_rule_of_ones_own_with_a_count_and_a_memory():
     class Slowing(Optimizer):
         @staticmethod
