@@ -5,17 +5,19 @@ The state lives in one context variable, so it is local to the thread and to the
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ContextDecorator
+from collections.abc import Callable, Iterator
+from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar, Token
 from typing import Any
 
+import numpy as np
+
 Observer = Callable[[Any, Any, tuple[Any, ...]], None]
 
-State = tuple[bool, str, Observer | None]
+State = tuple[bool, str, Observer | None, bool]
 
-# (are operations recorded, the path of scopes, a function shown every new node or None)
-_recording: ContextVar[State] = ContextVar("recording", default=(True, "", None))
+# (are operations recorded, the path of scopes, a function shown every new node or None, is NumPy silent already)
+_recording: ContextVar[State] = ContextVar("recording", default=(True, "", None, False))
 current = _recording.get
 
 
@@ -36,23 +38,30 @@ class _Both:
 class _Recording(ContextDecorator):
     """A state for the length of a ``with`` block, or of a function that it decorates."""
 
-    def __init__(self, enabled: bool | None = None, inner: str | None = None, observer: Observer | None = None) -> None:
-        self.change = (enabled, inner, observer)
+    def __init__(
+        self,
+        enabled: bool | None = None,
+        inner: str | None = None,
+        observer: Observer | None = None,
+        silent: bool = False,
+    ) -> None:
+        self.change = (enabled, inner, observer, silent)
         self.tokens: list[Token[State]] = []  # the same object may be entered again inside itself
 
     def _recreate_cm(self) -> _Recording:  # a decorated function may run in several threads at once
         return _Recording(*self.change)
 
     def __enter__(self) -> None:
-        enabled, inner, observer = self.change
-        was_enabled, path, was_observer = current()
+        enabled, inner, observer, silent = self.change
+        was_enabled, path, was_observer, was_silent = current()
         if inner is not None:
             path = f"{path}/{inner}" if path else inner
         if observer is None:
             observer = was_observer
         elif was_observer is not None:
             observer = _Both(was_observer, observer)
-        self.tokens.append(_recording.set((was_enabled if enabled is None else enabled, path, observer)))
+        enabled = was_enabled if enabled is None else enabled
+        self.tokens.append(_recording.set((enabled, path, observer, silent or was_silent)))
 
     def __exit__(self, *_: object) -> None:
         _recording.reset(self.tokens.pop())
@@ -111,3 +120,13 @@ def observe(observer: Observer) -> _Recording:
     ['multiply', 'add']
     """
     return _Recording(observer=observer)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Switch NumPy's warnings off for all operations inside, instead of for each by itself: for loops of small ones.
+
+    Nothing else changes, as no operation of the table ever warns.
+    """
+    with np.errstate(all="ignore"), _Recording(silent=True):
+        yield

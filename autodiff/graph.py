@@ -120,7 +120,7 @@ def record(
 
     Where nothing upstream carries a gradient, or inside ``no_grad()``, the history is let go.
     """
-    enabled, scope, observer = current()
+    enabled, scope, observer, _ = current()
     node = new(kind)
     node._held = data
     node._notes = node.grad = node.label = None

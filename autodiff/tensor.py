@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.casting import FLOAT, array_gradient, array_result, as_array, as_array_like, as_constant
+from autodiff.context import current
 from autodiff.errors import in_context, in_place, mixed, wrong_shape
 from autodiff.graph import Node, new, record
 from autodiff.operators import Operators, bind
@@ -122,7 +123,7 @@ class Tensor(Operators):
 
 def _computed(op: Primitive, inputs: tuple[Tensor, ...], arrays: Any, params: dict[str, Any], carries: bool) -> Any:
     try:
-        data = op.quiet(*arrays, **params)
+        data = (op.array if current()[3] else op.quiet)(*arrays, **params)
     except _RAISED as error:
         raise in_context(error, op, inputs, params) from error
     if type(data) is not np.ndarray or data.dtype is not FLOAT:

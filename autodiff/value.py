@@ -116,7 +116,7 @@ def _binary(op: Primitive) -> Callable[[Value, Any], Value]:
             data = op.on_numbers((a, b), {})
         if not type(data) is type(a) is type(b) is float:
             data = number_result(op, (a, b), data)
-        enabled, scope, observer = current()  # from here on: record(), spelt out
+        enabled, scope, observer, _ = current()  # from here on: record(), spelt out
         node = new(Value)
         node._held = data
         node._notes = node.grad = node.label = node.params = None

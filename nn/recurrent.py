@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff import Tensor, concatenate, scope, stack, where
+from autodiff.context import silent
 from nn.checks import Seed, axes_of, head, size
 from nn.lookup import Function
 from nn.module import Module
@@ -187,7 +188,7 @@ def _go_through(
     features, steps, samples = sequence.shape
     times: Iterable[int] = reversed(range(steps)) if backwards else range(steps)
     states: list[State] = []
-    with scope(name):
+    with scope(name), silent():
         # The inputs of all steps meet the weights in one product of matrices.
         seen, step = cell.begin(sequence.reshape(features, steps * samples))
         seen = seen.reshape(-1, steps, samples)
