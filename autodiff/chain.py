@@ -96,13 +96,12 @@ def gathered(node: Node, upstream: Any, adjoints: dict[Node, Any], owned: set[No
     """
     op: Any = node.op
     x = node._a
-    if type(upstream) is not np.ndarray or upstream.dtype != x._held.dtype:
-        return False
-    total = adjoints.get(x)
-    if x not in owned or type(total) is not np.ndarray:
-        total = adjoints[x] = np.zeros(x._held.shape, upstream.dtype) if total is None else np.array(total)
+    if x not in owned:
+        if type(upstream) is not np.ndarray or upstream.dtype != x._held.dtype or not x._held.ndim:
+            return False
+        adjoints[x] = np.array(adjoints[x]) if x in adjoints else np.zeros(x._held.shape, upstream.dtype)
         owned.add(x)
-    op.into(total, upstream, **node.params or {})
+    op.into(adjoints[x], upstream, **node.params)
     return True
 
 

@@ -39,6 +39,8 @@ _BASIC = frozenset({int, slice, type(None), type(...)})
 
 def is_basic(index: Any) -> bool:
     """Whether the index picks each entry at most once, by construction (integers, slices, None, ...)."""
+    if type(index) is slice or type(index) is int:
+        return True
     parts = index if isinstance(index, tuple) else (index,)
     if _BASIC.issuperset(map(type, parts)):
         return True
