@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,8 +115,11 @@ def _compare(saved: Any, here: dict[str, str]) -> None:
     problems = []
     for name, value in here.items():
         if saved[name] != value:
-            mark = "\n" if "\n" in f"{saved[name]}{value}" else " "
-            problems.append(f"{name}:{mark}{saved[name]}{mark}in the file,{mark}{value}{mark}here")
+            if "\n" in f"{saved[name]}{value}":
+                shown = [indent(str(text), 4 * " ") for text in (saved[name], value)]
+                problems.append(f"{name} in the file:\n{shown[0]}\n  and here:\n{shown[1]}")
+            else:
+                problems.append(f"{name}: {saved[name]} in the file, {value} here")
     if problems:
         raise FlawError("\n  ".join(["it is of a training that was asked to do something else", *problems]))
 
