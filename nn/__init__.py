@@ -73,12 +73,13 @@ from nn.normalization import BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm
 from nn.normalizer import Normalizer
 from nn.optimizer import Optimizer
 from nn.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, AdamW, RMSprop
+from nn.plateau import ReduceLROnPlateau
 from nn.pooling import AvgPool1d, AvgPool2d, GlobalAvgPool, GlobalMaxPool, MaxPool1d, MaxPool2d
 from nn.prediction import evaluate, predict
 from nn.recurrent import GRU, LSTM, RNN
 from nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from nn.regularization import Dropout
-from nn.schedules import CosineAnnealingLR, ExponentialLR, ReduceLROnPlateau, Schedule, StepLR, WarmUp
+from nn.schedules import CosineAnnealingLR, ExponentialLR, Schedule, StepLR, WarmUp
 from nn.sequential import Residual, Sequential
 from nn.stop_on_nan import StopOnNaN
 from nn.summary import Summary

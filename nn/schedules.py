@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from operator import index
 from typing import Any, ClassVar, Self
 
-from autodiff import Node
 from nn.optimizer import Optimizer, require
 
 
@@ -173,7 +172,7 @@ class StepLR(Schedule):
     gamma: float
 
     def __init__(self, optimizer: Optimizer | None = None, *, step_size: int, gamma: float = 0.1) -> None:
-        super().__init__(optimizer, step_size=_count("step_size", step_size, 1), gamma=_above_0("gamma", gamma))
+        super().__init__(optimizer, step_size=count_of("step_size", step_size, 1), gamma=above_0("gamma", gamma))
 
     def rate(self, base: float, count: int) -> float:
         """``base · gamma^⌊count / step_size⌋``."""
@@ -198,7 +197,7 @@ class ExponentialLR(Schedule):
     gamma: float
 
     def __init__(self, optimizer: Optimizer | None = None, *, gamma: float) -> None:
-        super().__init__(optimizer, gamma=_above_0("gamma", gamma))
+        super().__init__(optimizer, gamma=above_0("gamma", gamma))
 
     def rate(self, base: float, count: int) -> float:
         """``base · gamma^count``."""
@@ -229,7 +228,7 @@ class CosineAnnealingLR(Schedule):
     minimum: float
 
     def __init__(self, optimizer: Optimizer | None = None, *, T_max: int, minimum: float = 0.0) -> None:
-        super().__init__(optimizer, T_max=_count("T_max", T_max, 1), minimum=_at_least_0("minimum", minimum))
+        super().__init__(optimizer, T_max=count_of("T_max", T_max, 1), minimum=at_least_0("minimum", minimum))
 
     def rate(self, base: float, count: int) -> float:
         """``minimum + (base - minimum) · (1 + cos(π · count / T_max)) / 2``."""
@@ -275,7 +274,7 @@ class WarmUp(Schedule):
         if then is not None and then.optimizer is not None:
             raise ValueError(f"then is bound to an optimizer already; write it without: then={then!r}")
         require("start_factor", start_factor, lambda x: 0 < x <= 1, "above 0 and at most 1")
-        super().__init__(optimizer, steps=_count("steps", steps, 1), then=then, start_factor=start_factor)
+        super().__init__(optimizer, steps=count_of("steps", steps, 1), then=then, start_factor=start_factor)
 
     def rate(self, base: float, count: int) -> float:
         """``base · (start_factor + (1 - start_factor) · steps / over)``, then that of the other schedule."""
@@ -284,125 +283,8 @@ class WarmUp(Schedule):
         return base if self.then is None else self.then.rate(base, count - self.steps)
 
 
-class ReduceLROnPlateau(Schedule):
-    """Times ``factor`` when a metric has not improved for more than ``patience`` steps.
-
-    Its ``step`` takes the metric: ``schedule.step(validation_loss)``. A NaN is no improvement.
-
-    Args:
-        optimizer: as for :class:`StepLR`.
-        mode: "min" if a smaller metric is better, as for a loss; "max" for an accuracy.
-        factor: from above 0 to below 1.
-        patience: how many steps without improvement to bear.
-        threshold: how much better counts as an improvement.
-        threshold_mode: whether ``threshold`` is a part of the best metric ("rel") or a difference ("abs").
-        cooldown: how many steps to wait after a reduction before counting again.
-        minimum: the learning rate goes no lower.
-        eps: a reduction by no more than this is not made.
-
-    >>> from autodiff import Value
-    >>> from nn import SGD
-    >>> optimizer = SGD([Value(1.0)], learning_rate=0.5)
-    >>> schedule = ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
-    >>> for loss in [3.0, 2.0, 2.0, 2.0]:
-    ...     schedule.step(loss)
-    >>> optimizer.learning_rate
-    0.25
-
-    Raises:
-        ValueError, TypeError: as :class:`StepLR`.
-    """
-
-    needs_metric = True
-    mode: str
-    factor: float
-    patience: int
-    threshold: float
-    threshold_mode: str
-    cooldown: int
-    minimum: float
-    eps: float
-
-    def __init__(
-        self,
-        optimizer: Optimizer | None = None,
-        *,
-        mode: str = "min",
-        factor: float = 0.1,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        threshold_mode: str = "rel",
-        cooldown: int = 0,
-        minimum: float = 0.0,
-        eps: float = 1e-8,
-    ) -> None:
-        require("mode", mode, lambda x: x in ("min", "max"), "'min' or 'max'")
-        require("threshold_mode", threshold_mode, lambda x: x in ("rel", "abs"), "'rel' or 'abs'")
-        require("factor", factor, lambda x: 0 < x < 1, "above 0 and below 1")
-        super().__init__(
-            optimizer,
-            mode=mode,
-            factor=factor,
-            patience=_count("patience", patience, 0),
-            threshold=_at_least_0("threshold", threshold),
-            threshold_mode=threshold_mode,
-            cooldown=_count("cooldown", cooldown, 0),
-            minimum=_at_least_0("minimum", minimum),
-            eps=_at_least_0("eps", eps),
-        )
-
-    def _bind(self, optimizer: Optimizer) -> None:
-        self.best: float | None = None
-        self.bad_steps = 0
-        self.waiting = 0
-        super()._bind(optimizer)
-
-    def _set_rates(self) -> None:
-        """The learning rates follow the metric."""
-
-    def step(self, metric: float) -> None:  # type: ignore[override]
-        """Look at the metric, and reduce the learning rates where it has not improved for too long.
-
-        Raises:
-            TypeError: the metric is not one number.
-            ValueError: the schedule is bound to no optimizer.
-        """
-        optimizer = self._optimizer()
-        try:
-            now = float(metric.data if isinstance(metric, Node) else metric)
-        except (TypeError, ValueError):
-            raise TypeError(f"the metric is one number, and was given {metric!r}") from None
-        self.step_count += 1
-        if self._improves(now):
-            self.best = now
-            self.bad_steps = 0
-        else:
-            self.bad_steps += 1
-        if self.waiting:
-            self.waiting -= 1
-            self.bad_steps = 0
-        if self.bad_steps > self.patience:
-            self.waiting = self.cooldown
-            self.bad_steps = 0
-            for group in optimizer.groups:
-                lower = max(group["learning_rate"] * self.factor, self.minimum)
-                if group["learning_rate"] - lower > self.eps:
-                    group["learning_rate"] = lower
-
-    def state_dict(self) -> dict[str, Any]:
-        """As for every schedule, with the best metric and what has been counted since."""
-        return {**super().state_dict(), "best": self.best, "bad_steps": self.bad_steps, "waiting": self.waiting}
-
-    def _improves(self, now: float) -> bool:
-        """Whether ``now`` beats the best by the threshold, which is relative to the size of the best."""
-        down = 1 if self.mode == "min" else -1
-        if self.best is None:
-            return down * now < math.inf
-        margin = self.threshold * (abs(self.best) if self.threshold_mode == "rel" else 1)
-        return down * now < down * self.best - margin
-
-
-def _count(name: str, n: int, least: int) -> int:
+def count_of(name: str, n: int, least: int) -> int:
+    """A whole number, at least ``least``; an error that says so where it is not."""
     try:
         count = index(n)
     except TypeError:
@@ -412,11 +294,13 @@ def _count(name: str, n: int, least: int) -> int:
     return count
 
 
-def _above_0(name: str, x: float) -> float:
+def above_0(name: str, x: float) -> float:
+    """A finite number above 0; an error that says so where it is not."""
     require(name, x, lambda x: x > 0 and math.isfinite(x), "a number above 0")
     return x
 
 
-def _at_least_0(name: str, x: float) -> float:
+def at_least_0(name: str, x: float) -> float:
+    """A finite number that is not negative; an error that says so where it is."""
     require(name, x, lambda x: x >= 0 and math.isfinite(x), "a number, at least 0")
     return x
