@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from inspect import cleandoc
+from textwrap import fill
+
+WIDTH = 110
 
 
 def part(title: str) -> None:
@@ -11,5 +14,20 @@ def part(title: str) -> None:
 
 
 def tell(text: str) -> None:
-    """A paragraph, as it stands in the source but for the indentation; an empty line follows."""
-    print(f"{cleandoc(text)}\n")
+    """Print paragraphs, each broken into lines anew, and an empty line; what is indented stays as it is.
+
+    >>> tell('''
+    ...     Once upon
+    ...     a time
+    ...
+    ...       y = w · x
+    ...     ''')
+    Once upon a time
+    <BLANKLINE>
+      y = w · x
+    <BLANKLINE>
+    """
+    for paragraph in cleandoc(text).split("\n\n"):
+        indented = any(line.startswith(" ") for line in paragraph.splitlines())
+        print(paragraph if indented else fill(paragraph, WIDTH, break_long_words=False, break_on_hyphens=False))
+        print()
