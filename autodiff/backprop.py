@@ -131,7 +131,7 @@ def backward(output: Node, seed: Any = None) -> None:
                 gradient = hooked(node, gradient)
             adjoints[node] = node.own(gradient if node.grad is None else node.grad + gradient, taken)
         elif type(gradient) is np.ndarray and id(gradient) not in taken:
-            gradient.setflags(write=False)  # several computed nodes may share it: for looking at only
+            gradient.setflags(False)  # type: ignore[call-arg]  # several nodes may share it: for looking at only
         elif type(gradient) is not float:
             adjoints[node] = node.own(gradient, taken)
     for node, gradient in adjoints.items():  # only now: an error above has left every .grad as it was

@@ -101,7 +101,7 @@ def gathered(node: Node, upstream: Any, adjoints: dict[Node, Any], owned: set[No
             return False
         adjoints[x] = np.array(adjoints[x]) if x in adjoints else np.zeros(x._held.shape, upstream.dtype)
         owned.add(x)
-    op.into(adjoints[x], upstream, **node.params)
+    op.into(adjoints[x], upstream, **node.params or {})
     return True
 
 

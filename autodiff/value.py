@@ -45,6 +45,8 @@ class Value(Operators):
         self._set_leaf(data if type(data) is float else as_number(data), requires_grad, label)
 
     def cast_like(self, data: Any) -> Any:
+        if type(data) is float is type(self._held):
+            return data
         if np.ndim(data):
             raise wrong_shape(self, data, "new data")
         return as_number_like(self._held, data)

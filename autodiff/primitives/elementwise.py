@@ -35,10 +35,8 @@ _logaddexp  = lambda a, b: a + LN2 if a == b else builtins.max(a, b) + math.log1
 _softplus: Any = lambda x: np.log1p(np.exp(x)) if np.iscomplexobj(x) else np.logaddexp(x, 0)
 
 def _sigmoid(x: Any) -> Any:
-    if np.iscomplexobj(x):
-        return 1 / (1 + np.exp(-x))
     s = 1 / (1 + np.exp(-x))
-    if s.size and x.item(x.argmin()) > -709:
+    if s.dtype.kind == "c" or (s.size and x.item(x.argmin()) > -709):
         return s
     return np.where(x > -709, s, np.exp(np.minimum(x, 0)))  # exp(-x) has overflown
 

@@ -57,7 +57,7 @@ def centered(x: Any, axis: Any) -> Any:
 def shares(x: Any, out: Any, axis: Any) -> Any:
     """1/k at each of the k entries that equal the extreme, as plain numbers; NaN where the extreme is NaN."""
     ties = plain(x) == plain(out).reshape(kept(x, axis))
-    return (ties / ties.sum(axis=axes_of(x, axis), keepdims=True)).astype(x.dtype)
+    return ties * (1 / ties.sum(axis=axes_of(x, axis), keepdims=True)).astype(x.dtype)
 
 
 # ── forward functions ────────────────────────────────────────────────────────────────────────────────

@@ -69,6 +69,7 @@ class Primitive:
             self.arity = len(self.rules)
         self.domain = tuple(self.domain) or ((-2.0, 2.0),) * (self.arity or 1)
         self.input_names, self.defaults = _signature(self.number, self.array, self.arity, self.variadic)
+        self.plain_unary = self.arity == 1 and not self.defaults and self.partials is not None
         self.needs = [name for name, default in self.defaults.items() if default is REQUIRED]
         # The partials of a function of one or two numbers, None standing for 1: the backward pass of scalar
         # graphs has a short way for these.
@@ -79,6 +80,8 @@ class Primitive:
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """The operation on numbers, on arrays or, where there is a node among the inputs, on nodes."""
+        if len(args) == 1 and type(args[0]) is np.ndarray and self.plain_unary and not params:
+            return self.quiet(args[0])
         if params or self.defaults or len(args) != self.arity:
             args, params = self.bind(args, params)
         for x in args:

@@ -58,8 +58,15 @@ def _add_at(total: Any, values: Any, index: Any) -> None:
             part += values  # a view: this writes into total
         else:
             total[index] += values
+    elif _once(index, len(total)):
+        total[index] += values
     else:
         np.add.at(total, index, values)
+
+def _once(index: Any, length: int) -> bool:
+    """Whether a list of rows names each at most once. (To add to rows that may come twice takes five times as long.)"""
+    rows = isinstance(index, np.ndarray) and index.ndim == 1 and index.dtype.kind == "i" and index.size <= length
+    return rows and len(set((index % length).tolist())) == index.size
 
 def _put(x: Any, values: Any, index: Any) -> Any:
     positions = np.arange(np.size(x)).reshape(np.shape(x))[index]

@@ -30,24 +30,33 @@ def _geometry(shape: Any, size: Any, stride: Any, padding: Any, dilation: Any) -
         raise ValueError(f"sliding_windows: a window of {size} with dilation {dilation} does not fit into shape {tuple(shape)} with padding {padding}")
     return size, stride, padding, dilation, positions
 
+def _padded(shape: Any, padding: Any) -> tuple[int, ...]:
+    lead = len(shape) - len(padding)
+    return (*shape[:lead], *(n + 2 * p for n, p in zip(shape[lead:], padding, strict=True)))
+
+def _inside(shape: Any, padding: Any) -> Any:
+    return (..., *(slice(p, p + n) for p, n in zip(padding, shape[len(shape) - len(padding):], strict=True)))
+
 def _windows(x: Any, size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, padding_value: float = 0.0) -> Any:
     x = np.asarray(x)
     size, stride, padding, dilation, positions = _geometry(x.shape, size, stride, padding, dilation)
     lead = x.ndim - len(size)
     if any(padding):
-        x = np.pad(x, [(0, 0)] * lead + [(p, p) for p in padding], constant_values=padding_value)
+        padded = np.full_like(x, padding_value, shape=_padded(x.shape, padding))
+        padded[_inside(x.shape, padding)] = x
+        x = padded
     steps = x.strides[lead:]
     strides = (*x.strides[:lead], *(s * b for s, b in zip(stride, steps, strict=True)), *(d * b for d, b in zip(dilation, steps, strict=True)))
     return np.lib.stride_tricks.as_strided(x, (*x.shape[:lead], *positions, *size), strides, writeable=False)
 
 def _fold(windows: Any, shape: Any, size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Any:
     size, stride, padding, dilation, positions = _geometry(shape, size, stride, padding, dilation)
-    lead = len(shape) - len(size)
-    out = np.zeros((*shape[:lead], *(n + 2 * p for n, p in zip(shape[lead:], padding, strict=True))), windows.dtype)
+    first = windows[(..., *(0,) * len(size))]
+    out = np.zeros_like(first, shape=_padded(shape, padding))  # its axes lie in memory as those of the windows do
     for offset in itertools.product(*map(range, size)):  # one strided addition for each place in the window
         into = tuple(slice(o * d, o * d + s * (n - 1) + 1, s) for o, d, s, n in zip(offset, dilation, stride, positions, strict=True))
         out[(..., *into)] += windows[(..., *offset)]
-    return out[(..., *(slice(p, p + n) for p, n in zip(padding, shape[lead:], strict=True)))]
+    return out[_inside(shape, padding)]
 
 
 sliding_windows = structural("sliding_windows", _windows, lambda g, x, out, size, stride, padding, dilation, padding_value: fold_windows(g, tuple(x.shape), size, stride, padding, dilation),

@@ -15,6 +15,8 @@ INDICES = {
     "slices": [slice(0, 2), slice(1, 3), slice(None, None, -1)],
     "single entries": [(0, 0), (2, 1), (0, 0)],
     "new axes": [None, (Ellipsis, None), (slice(None), 1, None)],
+    "rows once": [np.array([2, 0]), np.array([0, 2]), np.array([], int)],
+    "rows twice, counted from both ends": [np.array([0, -3]), np.array([2, -1, 1])],
     "arrays, entries twice": [np.array([0, 0, 1]), (np.array([1, 1]), np.array([0, 0])), np.array([True, False, True])],
 }
 
