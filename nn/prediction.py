@@ -80,7 +80,7 @@ def measured(metrics: dict[str, Function], predictions: NDArray[Any], targets: N
     for name, metric in metrics.items():
         value = metric(predictions, targets)
         if np.size(value.data if isinstance(value, Node) else value) != 1:
-            raise TypeError(f"the metric {name} gives {value!r}; expected one number")
+            raise TypeError(f"the metric {name} gives an array of shape {np.shape(value)}; expected one number")
         found[name] = number(value)
     return found
 

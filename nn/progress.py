@@ -76,7 +76,7 @@ def progress(verbose: int, epochs: int, batches: int, done: int = 0) -> Progress
     """For 0 nothing; for 1 a bar, where tqdm is installed and a person watches, else lines; for k every k-th line."""
     if verbose == 0:
         return Silence()
-    if verbose == 1 and sys.stderr is not None and sys.stderr.isatty():
+    if verbose == 1 and all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr)):
         try:
             from tqdm import tqdm
         except ImportError:

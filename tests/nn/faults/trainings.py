@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import nn
+from autodiff import Tensor
 from nn import (
     SGD,
     Adam,
@@ -93,8 +94,8 @@ def tokens(seed):
 def single(seed):
     """float32, in the order of the samples."""
     model = Sequential(Dense(5, 4, "tanh", seed=seed), Dense(4, 1, seed=seed))
-    for parameter in model.parameters():
-        parameter.data = parameter.data.astype(np.float32)
+    for layer in model:
+        layer.weight, layer.bias = (Tensor(leaf.data, dtype=np.float32) for leaf in (layer.weight, layer.bias))
     return model, {
         "X": X,
         "y": NUMBERS,
