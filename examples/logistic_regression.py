@@ -49,9 +49,9 @@ def run(output: Path, seed: int = 1, epochs: int = EPOCHS) -> Result:
     part("Part 1. From a line to odds")
     train, test = stratified_split(y, 1 / 3, np.random.default_rng(seed))
     tell(f"""
-        {len(y)} tumours, of which {y.sum()} turned out to be malignant. Of each, a computer measured
-        {X.shape[1]} things on the cell nuclei in a microscope picture: radius, texture, smoothness ... Can a weighted sum of those tell
-        which is which?
+        {len(y)} tumours, of which {y.sum()} turned out to be malignant. Of each, a computer measured {X.shape[1]}
+        things on the cell nuclei in a microscope picture: radius, texture, smoothness ... Can a weighted sum of those
+        tell which is which?
 
         A weighted sum z = w · x + b can be any number, and we want a probability. So let z be the logarithm of the
         odds: z = 0 is one to one, z = 1 is e to one for malignant, z = -1 is e to one against it. Solved for the
