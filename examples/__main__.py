@@ -24,6 +24,12 @@ class Lesson:
 
 LESSONS = {
     "first_network": Lesson("Train a network of single neurons on real flowers, then follow one backward pass", "3 s"),
+    "linear_regression": Lesson("A straight line by hand, by graph, step by step and at one stroke", "1 s"),
+    "logistic_regression": Lesson("From measurements of cells to odds, and two kinds of mistakes", "1 s"),
+    "iris": Lesson("Three species at once: softmax, and a network that says how sure it is and why", "5 s"),
+    "digits": Lesson("Read handwritten digits, stop in time, and look at what was misread", "4 s"),
+    "digits_convolution": Lesson("Read them better, with kernels that know what a neighbour is", "20 s"),
+    "deep_linear": Lesson("A network that learns in leaps, and the theory that foretells them", "4 s"),
 }
 
 
@@ -70,7 +76,7 @@ def _at_least(least: int) -> Callable[[str], int]:
 
 def _list_of_lessons() -> str:
     lines = ["Lessons, and about how long each takes. Run one with: python -m examples NAME", ""]
-    lines += [f"  {name:<16} {lesson.time:>5}   {lesson.about}" for name, lesson in LESSONS.items()]
+    lines += [f"  {name:<20} {lesson.time:>5}   {lesson.about}" for name, lesson in LESSONS.items()]
     return "\n".join(lines)
 
 

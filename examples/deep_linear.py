@@ -175,7 +175,7 @@ def train(model: LinearNetwork, modes: Modes, steps: int, *, shown: bool = False
         strengths.append(modes.of(model.weight))
         says.append(predictions.data)
         if shown and step % 40 == 0:
-            print(f"  step {step:3}   loss {loss:.4f}  {'█' * round(200 * loss.item())}")
+            print(f"  step {step:3}   loss {loss:.4f}  {'█' * round(200 * loss.item())}".rstrip())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -244,7 +244,7 @@ def explain(
         print(f"  {name:<18}   {s:.4f}   after {said:5.1f}   after {was:5.1f} steps")
     print()
     tell(f"""
-        A little late, and the reason is that steps are not infinitely small: where the equation grows by a factor of
+        A little late, mostly because steps are not infinitely small: where the equation grows by a factor of
         exp({modes.strengths[0] / TAU:.4f}) = {np.exp(modes.strengths[0] / TAU):.4f} in a step, as the first does, the
         weights grow by {1 + modes.strengths[0] / TAU:.4f}.""")
 
