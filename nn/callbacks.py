@@ -99,6 +99,15 @@ class HistoryLogger(Callback):
     Args:
         path: a file that ends in .csv or in .jsonl, see :class:`History`.
 
+    >>> import tempfile
+    >>> from nn import Network
+    >>> path = os.path.join(tempfile.mkdtemp(), "history.csv")
+    >>> options = {"epochs": 2, "verbose": 0, "callbacks": [HistoryLogger(path)]}
+    >>> history = Network([1, 1], seed=0).fit([[0.0]], [1.0], **options)
+    >>> with open(path) as file:
+    ...     file.readlines()
+    ['epoch,loss\\n', '1,1.0\\n', '2,0.6400000000000001\\n']
+
     Raises:
         ValueError: it has another ending.
         OSError: it cannot be written.
@@ -134,6 +143,15 @@ class Checkpoint(Callback):
         save_best_only: write only after an epoch that is the best so far, see ``monitor``; not after Ctrl-C.
         monitor, mode: what best means, as for :class:`EarlyStopping`.
         normalizer: of the data, to be kept in the file beside the model.
+
+    >>> import tempfile
+    >>> from nn import Network
+    >>> path = os.path.join(tempfile.mkdtemp(), "run.npz")
+    >>> X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+    >>> history = Network([1, 1], seed=0).fit(X, y, epochs=2, seed=0, verbose=0, callbacks=[Checkpoint(path)])
+    >>> history = Network([1, 1], seed=1).fit(X, y, epochs=5, seed=0, verbose=0, resume_from=path)
+    >>> history == Network([1, 1], seed=0).fit(X, y, epochs=5, seed=0, verbose=0)
+    True
 
     Raises:
         ValueError: a number below 1, an unknown mode; later, training does not measure ``monitor``.

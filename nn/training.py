@@ -81,8 +81,8 @@ def fit(
     "validation_loss" and "validation_accuracy" are measured with the parameters as the epoch left them. With a
     schedule, "learning_rate" is recorded too.
 
-    Ctrl-C finishes the step, lets ``Checkpoint`` write, and raises KeyboardInterrupt; a second one raises at once,
-    with the parameters as the last whole step left them.
+    Ctrl-C finishes the step (or, at the end of an epoch, the measuring), lets ``Checkpoint`` write, and raises
+    KeyboardInterrupt; a second one raises at once, with the parameters as the last whole step left them.
 
     >>> from nn import Network
     >>> model = Network([1, 1], seed=0)
@@ -97,6 +97,7 @@ def fit(
         IndexError: a class index is out of range.
         FloatingPointError: the loss of a batch is NaN or infinite; nothing has moved then since the batch before.
         CheckpointError: ``resume_from`` is damaged, or of another training; the message shows both.
+        OSError: a checkpoint or a history cannot be written, or ``resume_from`` not be read.
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     loss = loss_of(model, loss)

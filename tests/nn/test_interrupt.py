@@ -33,9 +33,11 @@ class PressAfter(Callback):
 
 @pytest.fixture(autouse=True)
 def handler():
-    before = signal.getsignal(signal.SIGINT)
-    yield before
-    assert signal.getsignal(signal.SIGINT) is before
+    """Python's own handler, also where the tests run in the background and ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    left = signal.signal(signal.SIGINT, before)
+    assert left is signal.default_int_handler
 
 
 # ── the handler ──────────────────────────────────────────────────────────────────────────────────────

@@ -138,6 +138,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored at first
     if arguments.child:
         child(arguments.child[0], Path(arguments.child[1]))
         return 0
