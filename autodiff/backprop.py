@@ -95,12 +95,10 @@ def sweep(order: Sequence[Node], adjoints: dict[Node, Any], create_graph: bool =
                 continue
             except ArithmeticError:  # 1 / 0, 0 * inf and their like, before anything was added
                 pass
-        if op.into is not None and not create_graph and gathered(node, upstream, adjoints, owned):
-            yield node
-            continue
-        for x, contribution in edges(node, upstream, create_graph):
-            if contribution is not None:
-                adjoints[x] = adjoints[x] + contribution if x in adjoints else contribution
+        if op.into is None or create_graph or not gathered(node, upstream, adjoints, owned):
+            for x, contribution in edges(node, upstream, create_graph):
+                if contribution is not None:
+                    adjoints[x] = adjoints[x] + contribution if x in adjoints else contribution
         yield node
 
 

@@ -17,7 +17,7 @@ from autodiff.primitives import TABLE
 from autodiff.primitives.row import Primitive
 from autodiff.primitives.shapes import frozen, is_basic, pad, split
 
-GETITEM = TABLE["getitem"]
+GETITEM, TRANSPOSE = TABLE["getitem"], TABLE["transpose"]
 _RAISED = (ValueError, IndexError, TypeError, np.linalg.LinAlgError)  # what NumPy raises at shapes that do not fit
 
 
@@ -50,9 +50,7 @@ class Tensor(Operators):
         array = as_array(data, dtype)
         floating = array.dtype.kind in "fc"
         if requires_grad and not floating:
-            raise TypeError(
-                f"integers carry no gradient, and the data are {array.dtype}; write Tensor(..., dtype=float)"
-            )
+            raise TypeError(f"integers carry no gradient, and these are {array.dtype}; write Tensor(..., dtype=float)")
         self._set_leaf(array, floating if requires_grad is None else requires_grad, label)
 
     def cast_like(self, data: Any) -> Any:
@@ -87,7 +85,7 @@ class Tensor(Operators):
     ndim = property(attrgetter("_held.ndim"), doc="The number of axes.")
     size = property(attrgetter("_held.size"), doc="The number of entries.")
     dtype = property(attrgetter("_held.dtype"), doc="The NumPy dtype.")
-    T = property(lambda self: self.transpose(), doc="The transpose: all axes in reverse order.")
+    T = property(lambda self: _viewed(self, TRANSPOSE, self._held.T, {"axes": None}), doc="All axes in reverse order.")
     mT = property(lambda self: self.swapaxes(-1, -2), doc="The matrix transpose: the last two axes swapped.")
 
     def __len__(self) -> int:
@@ -96,15 +94,13 @@ class Tensor(Operators):
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
-    def __getitem__(self, index: Any) -> Tensor:
+    def __getitem__(self, index: Any) -> Any:
         index = index if is_basic(index) else frozen(index)
         try:
-            view = self._held[index]  # straight on: loops over time steps take many small views
+            view = self._held[index]
         except IndexError as error:
             raise in_context(error, GETITEM, (self,), {"index": index}) from error
-        view = view if type(view) is np.ndarray else array_result(GETITEM, (self,), view)
-        view.setflags(False)  # type: ignore[call-arg]
-        return record(Tensor, GETITEM, (self,), view, {"index": index}, self.requires_grad)  # type: ignore[no-any-return]
+        return _viewed(self, GETITEM, view, {"index": index})
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise in_place()
@@ -119,6 +115,13 @@ class Tensor(Operators):
 
     split = split
     pad = pad
+
+
+def _viewed(x: Tensor, op: Primitive, view: Any, params: dict[str, Any]) -> Any:
+    """A part or another order of ``x``: recorded straight on, as loops over time steps take many small views."""
+    view = view if type(view) is np.ndarray else array_result(op, (x,), view)
+    view.setflags(False)  # type: ignore[call-arg]
+    return record(Tensor, op, (x,), view, params, x.requires_grad)
 
 
 def _computed(op: Primitive, inputs: tuple[Tensor, ...], arrays: Any, params: dict[str, Any], carries: bool) -> Any:

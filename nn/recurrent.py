@@ -191,7 +191,7 @@ def _go_through(
     with scope(name), silent():
         # The inputs of all steps meet the weights in one product of matrices.
         seen, step = cell.begin(sequence.reshape(features, steps * samples))
-        seen = seen.reshape(-1, steps, samples)
+        seen = seen.reshape(len(seen), steps, samples)
         for t in times:
             with scope(f"step {t}"):
                 after = step(seen[:, t], state)

@@ -280,5 +280,5 @@ def gate(upstream: Any, local: Any) -> Any:
     """``upstream * local`` where a local derivative of 0 means "not read": 0 even if upstream is infinite."""
     product = upstream * local
     value = plain(product)
-    total = value.sum() if isinstance(value, np.ndarray) else value
+    total = np.add.reduce(value, axis=None) if isinstance(value, np.ndarray) else value
     return product if total - total == 0 else case(is_zero(local), 0, product)  # inf - inf is NaN

@@ -6,11 +6,13 @@ Every system starts with the same weights, in float64; before the timing, the lo
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 
+from examples.datasets import read_digits
 from nn import (
     GRU,
     LSTM,
@@ -30,13 +32,21 @@ from tests.benchmarks.side_by_side import available, interleaved, paired_ratio, 
 Step = Callable[[], float]
 
 
-def ours(model: Module, loss: Callable[..., Any], X: Any, y: Any) -> Step:
-    """One step of clearprop, as a user writes it."""
+def batches_of(count: int, size: int | None) -> Iterator[slice]:
+    """One batch after the other, for ever; all samples at once where no size is given."""
+    size = size or count
+    return cycle([slice(start, start + size) for start in range(0, count - size + 1, size)])
+
+
+def ours(model: Module, loss: Callable[..., Any], X: Any, y: Any, size: int | None = None) -> Step:
+    """One step of clearprop after the other, on batches of ``size``, as a user writes it."""
     optimizer = Adam(model.parameters())
+    batches = batches_of(len(X), size)
 
     def step() -> float:
+        batch = next(batches)
         optimizer.zero_grad()
-        wrong = loss(model(X), y)
+        wrong = loss(model(X[batch]), y[batch])
         wrong.backward()
         optimizer.step()
         return float(wrong.data)
@@ -44,16 +54,18 @@ def ours(model: Module, loss: Callable[..., Any], X: Any, y: Any) -> Step:
     return step
 
 
-def pytorch(model: Any, loss: Callable[..., Any], X: Any, y: Any) -> Step:
-    """The same step of PyTorch."""
+def pytorch(model: Any, loss: Callable[..., Any], X: Any, y: Any, size: int | None = None) -> Step:
+    """The same steps of PyTorch."""
     import torch
 
     optimizer = torch.optim.Adam(model.parameters())
     X, y = torch.tensor(X), torch.tensor(y)
+    batches = batches_of(len(X), size)
 
     def step() -> float:
+        batch = next(batches)
         optimizer.zero_grad()
-        wrong = loss(model(X), y)
+        wrong = loss(model(X[batch]), y[batch])
         wrong.backward()
         optimizer.step()
         return wrong.item()
@@ -73,10 +85,16 @@ def copied(model: Module, theirs: Any, rename: Callable[[str], str] = str) -> An
 
 
 # ── digits ───────────────────────────────────────────────────────────────────────────────────────────
+def digits() -> tuple[Any, Any]:
+    """The images, scaled to 0 ... 1, and their labels."""
+    data = read_digits()
+    return data.features / 16, data.labels
+
+
 def digits_dense() -> dict[str, Step]:
     """64-128-10 with ReLU, cross-entropy, batch 64."""
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(64, 64)), rng.integers(0, 10, 64)
+    X, y = digits()
     model = Sequential(Dense(64, 128, "relu", seed=rng), Dense(128, 10, seed=rng))
 
     def theirs() -> Step:
@@ -85,16 +103,17 @@ def digits_dense() -> dict[str, Step]:
         same = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
         names = {"0": "layers.0", "2": "layers.1"}
         same = copied(model, same, lambda name: f"{names[name[0]]}.{name[2:]}")
-        return pytorch(same, nn.functional.cross_entropy, X, y)
+        return pytorch(same, nn.functional.cross_entropy, X, y, 64)
 
     steps = {title: make() for title, make in available({"torch": ("PyTorch eager", theirs)}).items()}
-    return {"clearprop": ours(model, cross_entropy, X, y)} | steps
+    return {"clearprop": ours(model, cross_entropy, X, y, 64)} | steps
 
 
 def digits_convolution() -> dict[str, Step]:
     """Two convolutions with pooling on 8 x 8 images, batch 64."""
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(64, 1, 8, 8)), rng.integers(0, 10, 64)
+    X, y = digits()
+    X = X.reshape(-1, 1, 8, 8)
     model = Sequential(
         Conv2d(1, 16, 3, padding=1, activation="relu", seed=rng),
         MaxPool2d(2),
@@ -114,10 +133,10 @@ def digits_convolution() -> dict[str, Step]:
         )
         names = {"0": "layers.0", "3": "layers.2", "7": "layers.5"}
         same = copied(model, same, lambda name: f"{names[name[0]]}.{name[2:]}")
-        return pytorch(same, nn.functional.cross_entropy, X, y)
+        return pytorch(same, nn.functional.cross_entropy, X, y, 64)
 
     steps = {title: make() for title, make in available({"torch": ("PyTorch eager", theirs)}).items()}
-    return {"clearprop": ours(model, cross_entropy, X, y)} | steps
+    return {"clearprop": ours(model, cross_entropy, X, y, 64)} | steps
 
 
 # ── sequences ────────────────────────────────────────────────────────────────────────────────────────
