@@ -50,7 +50,7 @@ def number_latex(x: Any) -> str:
 
 def level_of(text: str) -> int:
     """How tightly a written number or name binds: -2 and 7/3 want brackets where 2 does not."""
-    return MINUS if text.startswith("-") else PRODUCT if re.fullmatch(r"\d+/\d+", text) else ATOM
+    return MINUS if text.startswith("-") else PRODUCT if re.fullmatch(r"\d+/\d+|.*\\cdot 10.*", text) else ATOM
 
 
 def name_text(label: str) -> str:

@@ -5,8 +5,6 @@ from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
-import pandas as pd
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +23,8 @@ from nn.data import (
     epoch_order,
     split,
 )
+
+pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
 SAME = {

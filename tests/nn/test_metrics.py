@@ -5,8 +5,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +28,8 @@ from nn.metrics import (
     root_mean_squared_error,
     top_k_accuracy,
 )
+
+pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
 
 REFERENCE = dict(np.load(Path(__file__).parent / "reference" / "metrics.npz"))
 LOGITS, LABELS = REFERENCE["logits"], REFERENCE["labels"]

@@ -5,8 +5,6 @@ import math
 from fractions import Fraction
 
 import numpy as np
-import pandas as pd
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +13,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 import nn
 from autodiff import Tensor, Value, check_gradients
 from nn.normalizer import METHODS, Normalizer
+
+pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
 
 ROWS = np.random.default_rng(1).normal(3, [1.0, 20.0, 0.01], (50, 3))
 
