@@ -187,3 +187,8 @@ def test_explain_wants_one_number():
         explain(Tensor([1.0, 2.0]) * 2)
     steps = explain(Tensor([1.0, 2.0]) * 2, seed=[1.0, 1.0])
     np.testing.assert_array_equal(steps.backward[0].contribution, [2, 2])
+
+
+def test_a_power_of_a_tiny_number_is_bracketed():
+    tex = explain(Value(1e-5, requires_grad=False) ** Value(2.0, label="x")).to_latex()
+    assert r"\left(1 \cdot 10^{-5}\right)^{x}" in tex
