@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from examples.tables import DatasetError, named, read_lines, read_numbers, read_table
+from examples.tables import DatasetError as DatasetError
+from examples.tables import named, read_lines, read_numbers, read_table
 
 DATA = Path(__file__).parent / "data"
 IRIS = DATA / "iris.csv"

@@ -74,7 +74,7 @@ class Modes:
 
     def of(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """How much of each mode there is in a matrix of shape (properties, items)."""
-        return np.einsum("mp,pi,mi->m", self.outputs, weight, self.inputs)
+        return np.asarray(np.einsum("mp,pi,mi->m", self.outputs, weight, self.inputs))
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def run(output: Path, seed: int = 1, epochs: int = EPOCHS) -> Result:
         X[train],
         y[train],
         loss="cross_entropy",
-        optimizer=SGD(network.parameters(), learning_rate=0.1, momentum=0.9, weight_decay=0.001),
+        optimizer=SGD(network.parameters(), learning_rate=0.1, momentum=0.9, weight_decay=0.01),
         epochs=epochs,
         batch_size=25,
         metrics=["accuracy"],
@@ -136,7 +136,7 @@ def ask_why(network: Network, normalizer: Normalizer, flowers: Dataset, which: i
         gradients told the weights how to move. But a measurement can be a Value too, and then the same backward pass
         says what each measurement does to p:
         """)
-    for x, cm, scale in zip(measurements, flowers.features[which], normalizer.scale_, strict=True):
+    for x, cm, scale in zip(measurements, flowers.features[which], np.asarray(normalizer.scale_), strict=True):
         print(f"  {x.label:<13} {cm:.1f} cm   one millimetre more changes p by {x.grad / scale / 10:+.3f}")
     print()
 

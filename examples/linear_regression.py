@@ -67,15 +67,14 @@ def run(output: Path, seed: int = 1, epochs: int = STEPS) -> Result:
     graph = by_hand_and_by_graph(x[:3], y[:3], output)
 
     part("Part 2. All patients, step by step")
-    normalizer = Normalizer().fit(x)
-    z = normalizer.transform(x)
+    mean, spread = float(x.mean()), float(x.std())
+    z = (x - mean) / spread
     descent = descend(z, y, epochs)
 
     part("Part 3. The truth, at one stroke")
     best = at_one_stroke(z, y, descent)
-    scale, mean = normalizer.scale_.item(), normalizer.offset_.item()
-    in_units = lambda w, b: (w / scale, b - w * mean / scale)
-    (slope, intercept), (best_slope, best_intercept) = in_units(descent.w[-1], descent.b[-1]), in_units(*best)
+    lines = [(w / spread, b - w * mean / spread) for w, b in [*zip(descent.w, descent.b, strict=True), best]]
+    (slope, intercept), (best_slope, best_intercept) = lines[-2:]
     explained = metrics.r2(descent.w[-1] * z + descent.b[-1], y)
     tell(f"""
         In the units of the data: progression = {slope:.3f} · body mass index {intercept:+.2f}. A patient whose index
@@ -85,8 +84,8 @@ def run(output: Path, seed: int = 1, epochs: int = STEPS) -> Result:
     part("Part 4. Ten measurements")
     r2, best_r2 = ten_measurements(measurements, y, np.random.default_rng(seed))
 
-    lines = [in_units(descent.w[i], descent.b[i]) for i in (*range(0, 10, 2), -1) if i < len(descent.w)]
-    draw = lambda figure: draw_descent(figure, x, y, lines, descent, best)
+    shown = [*lines[:-2][:10:2], lines[-2]]
+    draw = lambda figure: draw_descent(figure, x, y, shown, descent, best)
     picture = pictures.save_picture(output / "linear_regression.png", draw, size=(13, 4.2))
     return Result(float(slope), float(intercept), best_slope, best_intercept, r2, best_r2, graph, picture)
 
@@ -97,10 +96,9 @@ def by_hand_and_by_graph(x: NDArray[np.float64], y: NDArray[np.float64], folder:
         Diabetes gets worse in some patients faster than in others. Does their weight tell? Here are three patients:
         x is the body mass index (kg/m²), y how far the illness had progressed a year later. We guess that y is about
         w · x + b, a straight line, and begin with any line at all: w = 5, b = 0.""")
-    w, b = 5.0, 0.0
-    errors = w * x + b - y
+    errors = 5 * x + 0 - y
     for x_i, y_i, e_i in zip(x, y, errors, strict=True):
-        print(f"  x = {x_i}   y = {y_i:3.0f}   the line says {w * x_i + b:5.1f}   error e = {e_i:+.1f}")
+        print(f"  x = {x_i}   y = {y_i:3.0f}   the line says {y_i + e_i:5.1f}   error e = {e_i:+.1f}")
     print()
     tell(f"""
         How wrong is the line altogether? Squares cannot cancel each other, so we take the mean of e² and call it
@@ -114,10 +112,10 @@ def by_hand_and_by_graph(x: NDArray[np.float64], y: NDArray[np.float64], folder:
         remember where they come from, and ask them:""")
 
     w, b = Value(5.0, label="w"), Value(0.0, label="b")
-    constant = lambda number, label: Value(number, label=label, requires_grad=False)
     squares = []
     for i in range(3):
-        error = w * constant(x[i], f"x{i}") + b - constant(y[i], f"y{i}")
+        x_i, y_i = Value(x[i], label=f"x{i}", requires_grad=False), Value(y[i], label=f"y{i}", requires_grad=False)
+        error = w * x_i + b - y_i
         error.label = f"e{i}"
         squares.append(error**2)
     loss = (squares[0] + squares[1] + squares[2]) / 3

@@ -146,9 +146,9 @@ def draw_result(figure: Any, logits: Any, y: Any, area: float, weights: Any) -> 
     odds.legend(fontsize=8, frameon=False)
     pictures.label(odds, "What it says of tumours it has never seen", "log-odds z = w · x + b", "tumours")
 
-    order = np.argsort(-logits)
-    found = np.concatenate([[0], np.cumsum(y[order] == 1) / (y == 1).sum()])
-    alarmed = np.concatenate([[0], np.cumsum(y[order] == 0) / (y == 0).sum()])
+    by_odds = np.argsort(-logits)
+    found = np.concatenate([[0], np.cumsum(y[by_odds] == 1) / (y == 1).sum()])
+    alarmed = np.concatenate([[0], np.cumsum(y[by_odds] == 0) / (y == 0).sum()])
     roc.plot([0, 1], [0, 1], color=pictures.GREY, linewidth=1, linestyle=":", label="guessing")
     roc.step(alarmed, found, where="post", color=pictures.BLUE, linewidth=2, label=f"the model: area {area:.4f}")
     half = (logits[y == 0] > 0).mean(), (logits[y == 1] > 0).mean()
@@ -157,8 +157,8 @@ def draw_result(figure: Any, logits: Any, y: Any, area: float, weights: Any) -> 
     pictures.label(roc, "All thresholds at once (ROC)", "benign called malignant (share)", "malignant found (share)")
 
     order = np.argsort(-abs(weights))[:10][::-1]
-    colours = np.where(weights[order] > 0, pictures.RED, pictures.SKY)
-    bars.barh([BREAST_CANCER_FEATURES[i] for i in order], weights[order], color=colours)
+    signs = np.where(weights[order] > 0, pictures.RED, pictures.SKY)
+    bars.barh([BREAST_CANCER_FEATURES[i] for i in order], weights[order], color=signs)
     bars.axvline(0, color="black", linewidth=0.8)
     bars.tick_params(axis="y", labelsize=8)
     pictures.label(bars, "The ten largest weights", "log-odds per standard deviation")
