@@ -380,6 +380,16 @@ def test_the_batch_is_computed_again_with_the_same_dropout():
         assert model[0].rng.bit_generator.state == state
 
 
+def test_the_same_numbers_are_dropped_again():
+    """Only with the first mask is there a logarithm of 0."""
+    seed = next(s for s in range(99) if (np.random.default_rng(s).random(2) < 0.5).tolist() == [True, False])
+    model = Sequential(Dropout(0.5, seed=seed), Dense(1, 1, seed=0), abs, log)
+    with pytest.raises(
+        FloatingPointError, match=r"the loss is inf in epoch 1, batch 1 \(rows 0\)\n  log produced -inf"
+    ):
+        train(model, X=[[1.0]], y=[0.0], callbacks=[StopOnNaN()])
+
+
 def test_without_the_callback_the_loss_alone_is_looked_at():
     with pytest.raises(FloatingPointError, match=r"the loss is nan in epoch 1, batch 1; .*callbacks=\[StopOnNaN\(\)\]"):
         train(Sequential(Dense(1, 1, seed=0), lambda x: log(x * 0 - 1)))

@@ -53,6 +53,24 @@ def test_the_first_is_counted_and_the_second_raises_where_it_may():
         assert not interrupt.leave.open
 
 
+def test_what_cleans_up_after_the_second_is_not_broken_off_by_a_third():
+    cleaned = []
+
+    def work():
+        with Interrupt() as interrupt, interrupt.leave:
+            try:
+                press()
+                press()
+            finally:
+                press()
+                press()
+                cleaned.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert cleaned
+
+
 def test_the_first_does_not_raise_even_where_it_may():
     with Interrupt() as interrupt:
         with interrupt.leave:
