@@ -24,12 +24,12 @@ class Lesson:
 
 LESSONS = {
     "first_network": Lesson("Train a network of single neurons on real flowers, then follow one backward pass", "3 s"),
-    "linear_regression": Lesson("A straight line by hand, by graph, step by step and at one stroke", "1 s"),
-    "logistic_regression": Lesson("From measurements of cells to odds, and two kinds of mistakes", "1 s"),
-    "iris": Lesson("Three species at once: softmax, and a network that says how sure it is and why", "5 s"),
+    "linear_regression": Lesson("A straight line by hand, by graph, step by step and at one stroke", "2 s"),
+    "logistic_regression": Lesson("From measurements of cells to odds, and two kinds of mistakes", "2 s"),
+    "iris": Lesson("Three species at once: softmax, and a network that says how sure it is and why", "3 s"),
     "digits": Lesson("Read handwritten digits, stop in time, and look at what was misread", "4 s"),
-    "digits_convolution": Lesson("Read them better, with kernels that know what a neighbour is", "20 s"),
-    "deep_linear": Lesson("A network that learns in leaps, and the theory that foretells them", "4 s"),
+    "digits_convolution": Lesson("Read them better, with kernels that know what a neighbour is", "15 s"),
+    "deep_linear": Lesson("A network that learns in leaps, and the theory that foretells them", "3 s"),
 }
 
 
