@@ -399,6 +399,8 @@ def test_a_schedule_that_is_given_alone_can_be_used_again():
     bound = StepLR(optimizer, step_size=1, gamma=0.5)
     assert quietly(model, optimizer=optimizer, schedule=bound) == quietly(deep(), schedule=schedule)
     assert optimizer.learning_rate == 0.1 * 0.5**3
+    rates = quietly(model, optimizer=optimizer, schedule=bound)["learning_rate"]
+    assert rates == [0.1 * 0.5**n for n in (3, 4, 5)], "one that is bound goes on counting"
 
 
 def test_plateau_watches_the_validation_or_else_the_loss():
