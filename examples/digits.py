@@ -123,7 +123,7 @@ def run(output: Path, seed: int = 1, epochs: int = EPOCHS) -> Result:
     tell(f"""
         The loss on the images that are learnt falls and falls, and the loss on the validation images does not: from
         some epoch on the network learns images by heart. So training stops when ten epochs have brought nothing better
-        (EarlyStopping), and the weights of the best epoch come back: of number {best.best_epoch}, of {ended}.""")
+        (EarlyStopping), and the weights of the best epoch, number {best.best_epoch} of {ended}, come back.""")
 
     part("Part 4. The test")
     scores = model.predict(X[digits.test])

@@ -100,7 +100,7 @@ def before_learning(network: Network, flower: NDArray[np.float64], species: int,
     tell(f"""
         It is a {classes[species]}, and that got p = {p[species]:.4f}. The loss is the surprise, -log({p[species]:.4f})
         = {-np.log(p[species]):.4f}; nn calls it cross_entropy and gives {loss:.4f}. Why not the squared error, as in
-        the first lesson? A flower that is right and sure has a squared error too, whenever its score is above 1.
+        the first lesson? There the right score should be 1, and a score of 3, right and sure, counts as wrong.
         Surprise has none of that, and for being sure and wrong it knows no upper bound.""")
 
 
@@ -132,9 +132,9 @@ def ask_why(network: Network, normalizer: Normalizer, flowers: Dataset, which: i
     p[guess].backward()
     tell(f"""
         Flower {which + 1} is the one of the test that it was least sure of: {flowers.classes[guess]}, with
-        p = {p[guess]:.2f}. (It is {flowers.classes[flowers.labels[which]]}.) What would have made it more sure? So far
-        gradients told the weights how to move. But a measurement can be a Value too, and then the same backward pass
-        says what each measurement does to p:
+        p = {p[guess]:.2f}. (It is {flowers.classes[flowers.labels[which]]}.) What does that p hang on? So far gradients
+        told the weights how to move. But a measurement can be a Value too, and then the same backward pass says what
+        each measurement does to p:
         """)
     for x, cm, scale in zip(measurements, flowers.features[which], np.asarray(normalizer.scale_), strict=True):
         print(f"  {x.label:<13} {cm:.1f} cm   one millimetre more changes p by {x.grad / scale / 10:+.3f}")

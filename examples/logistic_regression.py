@@ -142,6 +142,7 @@ def draw_result(figure: Any, logits: Any, y: Any, area: float, weights: Any) -> 
     odds, roc, bars = figure.subplots(1, 3, width_ratios=[1.25, 1, 1])
     both, colours = [logits[y == 0], logits[y == 1]], [pictures.SKY, pictures.RED]
     odds.hist(both, bins=40, stacked=True, color=colours, label=["benign", "malignant"])
+    odds.yaxis.get_major_locator().set_params(integer=True)
     odds.axvline(0, color="black", linewidth=1, linestyle="--", label="p = 1/2")
     odds.legend(fontsize=8, frameon=False)
     pictures.label(odds, "What it says of tumours it has never seen", "log-odds z = w · x + b", "tumours")
