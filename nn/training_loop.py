@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,7 @@ class Training:
     def _look_at_gradients(self) -> None:
         """Let callbacks see them, refuse those of a loss that is no number, and clip them."""
         for hook in self._hooks["on_gradients"]:
-            hook(self)
+            self._call(hook)
         if not math.isfinite(self.batch_loss):
             raise FloatingPointError(
                 f"the loss is {self.batch_loss:.4g} in epoch {self.epoch}, batch {self.batch + 1}; try a smaller "
@@ -172,9 +173,9 @@ class Training:
         """Let this epoch be the last."""
         self.stopped_by = self._told
 
-    def save(self, path: str, *, normalizer: Any = None) -> None:
+    def save(self, path: str | os.PathLike[str], *, normalizer: Any = None) -> None:
         """Write a checkpoint as soon as this step, or this epoch, is complete and all callbacks have been told."""
-        self._saves[path] = normalizer
+        self._saves[os.fspath(path)] = normalizer
 
     def load_weights(self, weights: dict[str, Any]) -> None:
         """Give the model these weights, whole: Ctrl-C waits."""
@@ -198,8 +199,11 @@ class Training:
         if hooks:
             with self._interrupt.leave:
                 for hook in hooks:
-                    self._told = type(hook.__self__).__name__
-                    hook(self)
+                    self._call(hook)
+
+    def _call(self, hook: Any) -> None:
+        self._told = type(hook.__self__).__name__
+        hook(self)
 
     def _whole_step_done(self) -> None:
         """The moment at which everything fits together: checkpoints are written, and Ctrl-C is obeyed."""

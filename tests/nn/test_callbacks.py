@@ -303,7 +303,7 @@ def test_any_callback_may_save(tmp_path):
     class Middle(Callback):
         def on_batch_end(self, training):
             if training.steps == 5:
-                training.save(str(path))
+                training.save(path)
 
     train(callbacks=[Middle()])
     assert (load_checkpoint(path).progress["epoch"], load_checkpoint(path).progress["batch"]) == (2, 2)
