@@ -9,21 +9,6 @@
 """
 
 from nn import metrics
-from nn.activation_layers import (
-    ELU,
-    GELU,
-    SELU,
-    Activation,
-    Identity,
-    LeakyReLU,
-    LogSoftmax,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
 from nn.activations import (
     ACTIVATIONS,
     activation,
@@ -41,19 +26,37 @@ from nn.activations import (
     softplus,
     tanh,
 )
-from nn.attention import MultiHeadAttention, TransformerBlock, positional_encoding
-from nn.callback import Callback
-from nn.callbacks import Checkpoint, EarlyStopping, HistoryLogger
-from nn.checkpoint import load_checkpoint, save_checkpoint
-from nn.checkpoint_errors import CheckpointError
-from nn.clipping import clip_by_norm, clip_by_value
-from nn.convolution import Conv1d, Conv2d
-from nn.dense import Dense, Linear
-from nn.embedding import Embedding
-from nn.flatten import Flatten
-from nn.history import History
+from nn.data.normalizer import Normalizer
+from nn.files.checkpoint import load_checkpoint, save_checkpoint
+from nn.files.errors import CheckpointError
+from nn.files.weights import load_weights, save_weights
 from nn.initializers import INITIALIZERS, initializer
-from nn.linear_models import LinearNetwork, LinearRegression, LogisticRegression
+from nn.layers.activation import (
+    ELU,
+    GELU,
+    SELU,
+    Activation,
+    Identity,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from nn.layers.attention import MultiHeadAttention, TransformerBlock, positional_encoding
+from nn.layers.convolution import Conv1d, Conv2d
+from nn.layers.dense import Dense, Linear
+from nn.layers.dropout import Dropout
+from nn.layers.embedding import Embedding
+from nn.layers.flatten import Flatten
+from nn.layers.linear_models import LinearNetwork, LinearRegression, LogisticRegression
+from nn.layers.normalization import BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm
+from nn.layers.pooling import AvgPool1d, AvgPool2d, GlobalAvgPool, GlobalMaxPool, MaxPool1d, MaxPool2d
+from nn.layers.recurrent import GRU, LSTM, RNN
+from nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from nn.losses import (
     LOSSES,
     binary_cross_entropy,
@@ -69,23 +72,20 @@ from nn.losses import (
 from nn.metrics import METRICS
 from nn.module import Module
 from nn.neuron import MLP, Layer, Network, Neuron
-from nn.normalization import BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm
-from nn.normalizer import Normalizer
-from nn.optimizer import Optimizer
-from nn.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, AdamW, RMSprop
-from nn.plateau import ReduceLROnPlateau
-from nn.pooling import AvgPool1d, AvgPool2d, GlobalAvgPool, GlobalMaxPool, MaxPool1d, MaxPool2d
-from nn.prediction import evaluate, predict
-from nn.recurrent import GRU, LSTM, RNN
-from nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
-from nn.regularization import Dropout
-from nn.schedules import CosineAnnealingLR, ExponentialLR, Schedule, StepLR, WarmUp
+from nn.optimizers.clipping import clip_by_norm, clip_by_value
+from nn.optimizers.optimizer import Optimizer
+from nn.optimizers.plateau import ReduceLROnPlateau
+from nn.optimizers.rules import OPTIMIZERS, SGD, Adagrad, Adam, AdamW, RMSprop
+from nn.optimizers.schedules import CosineAnnealingLR, ExponentialLR, Schedule, StepLR, WarmUp
 from nn.sequential import Residual, Sequential
-from nn.stop_on_nan import StopOnNaN
 from nn.summary import Summary
 from nn.tiers import to_network, to_sequential
-from nn.training import fit
-from nn.weights import load_weights, save_weights
+from nn.training.callback import Callback
+from nn.training.callbacks import Checkpoint, EarlyStopping, HistoryLogger
+from nn.training.fit import fit
+from nn.training.history import History
+from nn.training.prediction import evaluate, predict
+from nn.training.stop_on_nan import StopOnNaN
 
 __all__ = [
     "ACTIVATIONS",

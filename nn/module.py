@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff import Node, scope
-from nn.training import evaluate, fit, predict
-from nn.weights import load_weights, save_weights
+from nn.files.weights import load_weights, save_weights
+from nn.training.fit import evaluate, fit, predict
 
 
 class Module:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from autodiff import Node, Tensor, Value, no_grad
 from nn.checks import size
-from nn.dense import Dense
-from nn.embedding import Embedding
+from nn.layers.dense import Dense
+from nn.layers.embedding import Embedding
+from nn.layers.recurrent import Recurrent
 from nn.module import Module, watching
 from nn.neuron import Layer, Network, Neuron
-from nn.recurrent import Recurrent
 from nn.sequential import Sequential
 
 Shapes = list[tuple[int, ...]]

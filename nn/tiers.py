@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from autodiff import Tensor, scope
-from nn.activation_layers import Activation
 from nn.activations import acts_on_rows, linear
-from nn.dense import Dense
+from nn.layers.activation import Activation
+from nn.layers.dense import Dense
 from nn.lookup import Function, name_of
 from nn.module import Module
 from nn.neuron import Layer, Network

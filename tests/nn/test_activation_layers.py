@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from autodiff import Tensor
-from nn.activation_layers import (
+from nn.activations import activation, acts_on_rows, gain
+from nn.layers.activation import (
     ELU,
     GELU,
     SELU,
@@ -19,7 +20,6 @@ from nn.activation_layers import (
     Softplus,
     Tanh,
 )
-from nn.activations import activation, acts_on_rows, gain
 
 X = np.random.default_rng(3).normal(0, 2, (2, 3, 4))
 

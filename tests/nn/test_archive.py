@@ -20,9 +20,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nn.archive import DTYPES, METADATA, PER_ARRAY, PER_JSON_BYTE, read_archive, write_archive
-from nn.checkpoint_errors import CheckpointError
-from nn.replacing import replacing
+from nn.files.archive import DTYPES, METADATA, PER_ARRAY, PER_JSON_BYTE, read_archive, write_archive
+from nn.files.errors import CheckpointError
+from nn.files.replacing import replacing
 from tests.nn.faults import disk_full, forging, kill
 from tests.nn.faults.forging import DEFLATED, Entry, build, entries_of, header, npy
 from tests.nn.faults.subjects import number_in, save, temporaries
@@ -443,7 +443,7 @@ def test_links_and_permissions_are_kept(tmp_path, monkeypatch):
 
 def test_a_system_without_locks(tmp_path, monkeypatch):
     """As on Windows, where an open file cannot be removed, and needs no lock."""
-    monkeypatch.setattr("nn.replacing.fcntl", None)
+    monkeypatch.setattr("nn.files.replacing.fcntl", None)
     (tmp_path / ".model.npz.0123456789abcdef.tmp").write_bytes(b"half")
     for number in (1, 2):
         save(tmp_path / "model.npz", number)
@@ -457,7 +457,7 @@ def test_a_system_without_locks(tmp_path, monkeypatch):
 def test_too_much_for_the_format_is_refused_before_the_old_file_goes(tmp_path, monkeypatch):
     path = tmp_path / "a.npz"
     write_archive(path, {"x": np.zeros(3)})
-    monkeypatch.setattr("nn.zip_members.MOST", 3000)
+    monkeypatch.setattr("nn.files.zip_members.MOST", 3000)
     with pytest.raises(OverflowError, match="at most 4 GiB"):
         write_archive(path, {"x": np.zeros(1000)})
     assert os.listdir(tmp_path) == ["a.npz"]

@@ -285,7 +285,7 @@ def test_when_checkpoints_are_written(options, written, tmp_path, monkeypatch):
     def note(path, *, progress, **rest):
         seen.append(3 * (progress["epoch"] - 1) + progress["batch"])
 
-    monkeypatch.setattr("nn.resuming.save_checkpoint", note)
+    monkeypatch.setattr("nn.training.resuming.save_checkpoint", note)
     train(epochs=5, callbacks=[Checkpoint(tmp_path / "run.npz", **options)])
     assert seen == written
 

@@ -26,9 +26,9 @@ from nn import (
     save_checkpoint,
     save_weights,
 )
-from nn.archive import DTYPES, read_archive, write_archive
-from nn.generator_states import generator_state, restore_generator
-from nn.state_trees import DEEPEST, pack, unpack
+from nn.files.archive import DTYPES, read_archive, write_archive
+from nn.files.generator_states import generator_state, restore_generator
+from nn.files.state_trees import DEEPEST, pack, unpack
 from tests.nn.faults.subjects import Model, Optimizer, exact, small
 
 
@@ -299,7 +299,7 @@ def test_long_lists_of_differences_are_cut():
 
 
 def _checkpoint(path, weights, **parts):
-    from nn.checkpoint import Checkpoint
+    from nn.files.checkpoint import Checkpoint
 
     none = dict.fromkeys(("optimizer", "schedule", "normalizer", "progress", "extra"))
     return Checkpoint(

@@ -9,7 +9,7 @@ import pytest
 
 from autodiff import Tensor
 from nn import Callback, Checkpoint, Dense, EarlyStopping, fit, load_checkpoint
-from nn.interrupt import Interrupt
+from nn.training.interrupt import Interrupt
 from tests.nn.faults.interrupt import one_run, random_moments
 from tests.nn.faults.resume import uncut
 from tests.nn.faults.trainings import KINDS, LABELS, Run, X, acting

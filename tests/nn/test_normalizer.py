@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 import nn
 from autodiff import Tensor, Value, check_gradients
-from nn.normalizer import METHODS, Normalizer
+from nn.data.normalizer import METHODS, Normalizer
 
 pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
 

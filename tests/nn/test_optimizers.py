@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import nn
 from autodiff import Tensor, Value, maximum, sign, sqrt, square
 from nn import SGD, Adagrad, Adam, AdamW, Dense, Network, Optimizer, RMSprop
-from nn.optimizers import OPTIMIZERS, optimizer_named
+from nn.optimizers.rules import OPTIMIZERS, optimizer_named
 from tests.nn.optimizer_cases import CASES, DEFAULTS, DENSE, GROUPS, KEPT, START, run
 
 REFERENCE = np.load(Path(__file__).parent / "reference" / "optimizers.npz")

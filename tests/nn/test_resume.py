@@ -22,7 +22,7 @@ from nn import (
     load_checkpoint,
     save_checkpoint,
 )
-from nn.archive import read_archive, write_archive
+from nn.files.archive import read_archive, write_archive
 from tests.nn.faults.resume import Cut, one_cut, uncut
 from tests.nn.faults.trainings import KINDS, LABELS, Run, X
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nn import CheckpointError, Dense, Sequential, load_weights, save_weights
-from nn.safetensors_files import load_file, save_file
+from nn.files.safetensors_files import load_file, save_file
 from tests.nn.faults.disk_full import Failing
 
 safetensors = pytest.importorskip("safetensors")

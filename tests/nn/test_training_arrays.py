@@ -574,7 +574,7 @@ def test_what_is_wrong_in_the_validation_data_is_said_to_be_there():
 
 
 def test_many_targets_are_compared_piece_by_piece(monkeypatch):
-    monkeypatch.setattr("nn.trial.MOST", 10)
+    monkeypatch.setattr("nn.training.trial.MOST", 10)
     with pytest.raises(IndexError) as caught:
         quietly(deep(), y=wrong_label())
     assert caught.value.__notes__ == ["in the training data, counted from sample 21"]

@@ -13,8 +13,8 @@ from io import BytesIO
 
 import numpy as np
 
-from nn.archive import FORMAT
-from nn.zip_members import CENTRAL, END, LARGE, LOCAL
+from nn.files.archive import FORMAT
+from nn.files.zip_members import CENTRAL, END, LARGE, LOCAL
 
 STORED, DEFLATED = 0, 8
 

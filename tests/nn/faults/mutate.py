@@ -25,10 +25,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nn.archive import read_archive
-from nn.checkpoint import Checkpoint, load_checkpoint
-from nn.checkpoint_errors import CheckpointError
-from nn.weights import load_weights
+from nn.files.archive import read_archive
+from nn.files.checkpoint import Checkpoint, load_checkpoint
+from nn.files.errors import CheckpointError
+from nn.files.weights import load_weights
 from tests.nn.faults.forging import DAMAGE, DEFLATED, FORGERIES, build, entries_of
 from tests.nn.faults.subjects import exact, save, small
 

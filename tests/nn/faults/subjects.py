@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nn.checkpoint import load_checkpoint, save_checkpoint
-from nn.state_trees import pack
+from nn.files.checkpoint import load_checkpoint, save_checkpoint
+from nn.files.state_trees import pack
 
 
 class Model:

@@ -27,7 +27,7 @@ from nn import (
     StepLR,
     WarmUp,
 )
-from nn.state_trees import pack
+from nn.files.state_trees import pack
 
 DATA = np.random.default_rng(17)
 X = DATA.normal(size=(23, 5))

@@ -1,0 +1,133 @@
+"""predict and evaluate: what a trained model says, and how good that is. Nothing is learnt or recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodiff import Node, no_grad
+from nn.checks import size
+from nn.lookup import Function, name_of
+from nn.losses import loss_named
+from nn.metrics import metric_named
+from nn.training.samples import Model, Samples, samples_for
+
+BATCH = 256  # samples at a time where nothing is recorded: enough to be quick, little enough for memory
+
+
+def predict(model: Model, X: Any, *, batch_size: int = BATCH) -> NDArray[Any]:
+    """The outputs of ``model`` for samples ``X``.
+
+    Args:
+        model: it is switched to evaluation meanwhile (no Dropout).
+        X: n samples, as :func:`nn.fit` takes them.
+        batch_size: how many of them an array model sees at a time, which bounds the memory it takes.
+
+    Shapes: of a model of single numbers (n,) for a single output, else (n, outputs); of a model of arrays
+    (n, ...), as the model gives it.
+
+    >>> from nn import Network
+    >>> predict(Network([2, 3, 2], seed=0), [[0.0, 0.0]])
+    array([[0., 0.]])
+
+    Raises:
+        ValueError, TypeError: as :func:`nn.fit`, for X.
+    """
+    samples = samples_for(model, X, columns=getattr(model, "columns_", None))
+    return samples.numbers(outputs_of(samples, size(batch_size, "batch_size")))
+
+
+def evaluate(
+    model: Model,
+    X: Any,
+    y: Any,
+    *,
+    loss: str | Function | None = None,
+    metrics: Iterable[str | Function] = (),
+    batch_size: int = BATCH,
+) -> dict[str, float]:
+    """The loss of ``model`` on samples ``X`` with targets ``y``, and the metrics, by name.
+
+    >>> from nn import Network
+    >>> model = Network([1, 1], seed=0)
+    >>> model.layers[0].neurons[0].weights[0].data = 2.0
+    >>> evaluate(model, [[1.0], [2.0]], [2.0, 5.0])
+    {'loss': 0.5}
+
+    Raises:
+        ValueError, TypeError: as :func:`nn.fit`.
+    """
+    samples = samples_for(model, X, y, columns=getattr(model, "columns_", None))
+    loss = loss_of(model, loss)
+    return scores(samples, loss, metrics_named(metrics, loss), size(batch_size, "batch_size"))
+
+
+def scores(samples: Samples, loss: Function, metrics: dict[str, Function], batch_size: int = BATCH) -> dict[str, float]:
+    """The loss and the metrics of all samples at once, so that they do not depend on the size of batches."""
+    outputs = outputs_of(samples, batch_size)
+    with no_grad():
+        found = {"loss": number(loss(outputs, samples.y))}
+    return found | measured(metrics, samples.numbers(outputs), np.asarray(samples.y))
+
+
+def measured(metrics: dict[str, Function], predictions: NDArray[Any], targets: NDArray[Any]) -> dict[str, float]:
+    """Each metric as a float."""
+    found = {}
+    for name, metric in metrics.items():
+        value = metric(predictions, targets)
+        if np.size(value.data if isinstance(value, Node) else value) != 1:
+            raise TypeError(f"the metric {name} gives an array of shape {np.shape(value)}; expected one number")
+        found[name] = number(value)
+    return found
+
+
+def outputs_of(samples: Samples, batch_size: int = BATCH) -> Any:
+    """What the model gives for all samples, switched to evaluation."""
+    with switched(samples.model, training=False), no_grad():
+        return samples.all_outputs(batch_size)
+
+
+@contextmanager
+def switched(model: Model, *, training: bool) -> Iterator[None]:
+    """The model and all in it in training or in evaluation, and afterwards each as it was."""
+    modules = [module for _, module in model.named_modules()] if hasattr(model, "named_modules") else []
+    before = [module.training for module in modules]
+    try:
+        for module in modules:
+            module.training = training
+        yield
+    finally:
+        for module, was in zip(modules, before, strict=True):
+            module.training = was
+
+
+def loss_of(model: Model, loss: str | Function | None) -> Function:
+    """The loss of that name; without one, the model's ``default_loss``, or the mean squared error."""
+    return loss_named(getattr(model, "default_loss", "mse") if loss is None else loss)
+
+
+def metrics_named(metrics: Iterable[str | Function], loss: Function) -> dict[str, Function]:
+    """Metrics by what they are called in a history; ``loss`` says what the scores of the model mean.
+
+    Raises:
+        ValueError: no such name; or two of one name.
+        TypeError: neither names nor functions.
+    """
+    given = [metrics] if isinstance(metrics, str) or callable(metrics) else list(metrics)
+    named = {}
+    for metric in given:
+        function = metric_named(metric, loss)
+        name = metric if isinstance(metric, str) else name_of(function)
+        if name in named or name == "loss":
+            raise ValueError(f"two measures are called {name!r}; give one of them another __name__")
+        named[name] = function
+    return named
+
+
+def number(x: Any) -> float:
+    """One number as a float: of a node, what it holds."""
+    return float(x.data if isinstance(x, Node) else x)
