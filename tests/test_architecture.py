@@ -34,6 +34,20 @@ LAYERS = [
     {"autodiff.__main__"},
 ]
 
+# The same for nn: what stands below knows nothing of what stands above.
+NN_LAYERS = [
+    {"nn.lookup", "nn.checks"},
+    {"nn.data", "nn.activations", "nn.initializers"},
+    {"nn.losses", "nn.optimizers", "nn.files"},
+    {"nn.metrics"},
+    {"nn.training"},
+    {"nn.module"},
+    {"nn.sequential"},
+    {"nn.layers", "nn.neuron"},
+    {"nn.tiers", "nn.summary"},
+    {"nn"},
+]
+
 
 def modules(package: str) -> dict[str, Path]:
     found = {}
@@ -70,9 +84,9 @@ def imports(path: Path) -> list[tuple[str, bool]]:
 ALL = {name: path for package in PACKAGES for name, path in modules(package).items()}
 
 
-def layer(module: str) -> int:
+def layer(module: str, layers: list[set[str]] = LAYERS) -> int:
     while module:
-        for number, names in enumerate(LAYERS):
+        for number, names in enumerate(layers):
             if module in names:
                 return number
         module = module.rpartition(".")[0]
@@ -92,6 +106,11 @@ def test_imports_follow_the_architecture(module):
                 assert root == "autodiff"
                 same_family = imported.startswith("autodiff.primitives") and module.startswith("autodiff.primitives")
                 assert same_family or layer(imported) < layer(module), f"{module} imports {imported}, which is above it"
+            if own == root == "nn":
+                family = imported.split(".")[:2] == module.split(".")[:2]
+                assert family or layer(imported, NN_LAYERS) < layer(module, NN_LAYERS) or not at_top, (
+                    f"{module} imports {imported}, which is above it"
+                )
         elif root in OPTIONAL:
             assert not at_top, f"{module} imports {root} at its top; import it where it is used"
         else:
