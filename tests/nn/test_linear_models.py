@@ -7,14 +7,8 @@ import pytest
 
 from autodiff import Tensor, matmul, softplus
 from autodiff import mean as mean_of
-from nn import Dense, Linear, LinearNetwork, LinearRegression, LogisticRegression, Sequential
-from tests.nn.by_pytorch import agrees, close
-
-
-def test_pytorch():
-    agrees(Linear(3, 4), "linear")
-    agrees(Dense(3, 2, bias=False), "linear without bias")
-    agrees(Linear(3, 2), "linear on sequences")
+from nn import Linear, LinearNetwork, LinearRegression, LogisticRegression, Sequential
+from tests.nn.by_pytorch import close
 
 
 def descend(model, loss, steps, learning_rate):
