@@ -26,14 +26,18 @@ TESTS = Path(__file__).with_name("test_table.py")
 CHECKS = ("test_first_derivative", "test_second_derivative")
 
 
+IN_PLACE = -1
+
+
 class Mutant(NamedTuple):
     name: str  # of the row
-    k: int  # number of the input
+    k: int  # number of the input; IN_PLACE for the way that adds in place
 
 
 def all_mutants() -> list[Mutant]:
     """One for each rule of the table; a row with any number of inputs counts as many as its cases have."""
-    return [Mutant(row.name, k) for row in TABLE.values() for k in range(_inputs(row))]
+    in_place = [Mutant(row.name, IN_PLACE) for row in TABLE.values() if row.into is not None]
+    return [Mutant(row.name, k) for row in TABLE.values() for k in range(_inputs(row))] + in_place
 
 
 def _inputs(row: Primitive) -> int:
@@ -50,8 +54,11 @@ def _damage(rule: Any) -> Any:
 def damaged(mutant: Mutant) -> Iterator[None]:
     """The table with one rule damaged."""
     row, k = TABLE[mutant.name], mutant.k
-    before = row.partials, row.rules, row.scalar
-    if row.partials is not None:
+    before = row.partials, row.rules, row.scalar, row.into
+    if k == IN_PLACE:
+        into = row.into
+        row.into = lambda total, upstream, **params: into(total, upstream * 1.001, **params)
+    elif row.partials is not None:
         row.partials = (*row.partials[:k], _damage(row.partials[k]), *row.partials[k + 1 :])
         if row.scalar is not None:
             row.scalar = (*row.scalar[:k], row.partials[k], *row.scalar[k + 1 :])
@@ -63,7 +70,7 @@ def damaged(mutant: Mutant) -> Iterator[None]:
     try:
         yield
     finally:
-        row.partials, row.rules, row.scalar = before
+        row.partials, row.rules, row.scalar, row.into = before
 
 
 def start(mutant: Mutant) -> int:

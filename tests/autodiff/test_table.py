@@ -72,7 +72,10 @@ def check_first_derivative(row: Primitive) -> None:
         output = call(row, leaves, params)
         cotangent = rng.uniform(0.5, 2, np.shape(output.data)) * rng.choice([-1, 1], np.shape(output.data))
         wanted, magnitudes = pullback(lambda *z, p=params: truth(*z, **p), inputs, cotangent)
-        for k, gradient in enumerate(gradients(output, leaves, seed=cotangent)):
+        found = list(enumerate(gradients(output, leaves, seed=cotangent)))
+        if row.into is not None:  # the same by its rule, which numbers do not pass through
+            found += enumerate(x.data for x in gradients(output, leaves, seed=cotangent, create_graph=True))
+        for k, gradient in found:
             if kind is Tensor:
                 assert gradient.dtype == np.float64
             error = relative_error(gradient, wanted[k], magnitudes[k])
