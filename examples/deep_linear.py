@@ -186,7 +186,7 @@ def train(model: LinearNetwork, modes: Modes, steps: int, *, shown: bool = False
 
 # ── the theory ───────────────────────────────────────────────────────────────────────────────────────
 # With one item at a time as the input, gradient descent moves W1 by (W2ᵀ · what is missing) / TAU in each step, and
-# W2 by (what is missing · W1ᵀ) / TAU. For a mode of strength s with the share a learnt: da/dt = 2 a (s - a) / TAU.
+# W2 by (what is missing · W1ᵀ) / TAU. For a mode of strength s, of which a is learnt: da/dt = 2 a (s - a) / TAU.
 TAU = KNOWLEDGE.size / (2 * LEARNING_RATE)
 
 
@@ -244,9 +244,9 @@ def explain(
         print(f"  {name:<18}   {s:.4f}   after {said:5.1f}   after {was:5.1f} steps")
     print()
     tell(f"""
-        A little late, mostly because steps are not infinitely small: where the equation grows by a factor of
-        exp({modes.strengths[0] / TAU:.4f}) = {np.exp(modes.strengths[0] / TAU):.4f} in a step, as the first does, the
-        weights grow by {1 + modes.strengths[0] / TAU:.4f}.""")
+        A little late, mostly because steps are not infinitely small. On the first plateau the equation lets weights
+        grow by a factor of exp({modes.strengths[0] / TAU:.4f}) = {np.exp(modes.strengths[0] / TAU):.4f} in each step,
+        and a real step makes it {1 + modes.strengths[0] / TAU:.4f}.""")
 
 
 def between(foretold: NDArray[np.float64]) -> list[int]:
@@ -266,8 +266,8 @@ def tell_of_the_canary(trained: Learning, stages: list[int]) -> None:
     print()
     tell("""
         First it knows only that there are things, and gives each the average of all: half of them move, one in eight
-        sings. Then animals part from plants, and the canary has no roots any more; but it swims as much as it flies,
-        until birds part from fish. Last of all it sings. Children, too, are found to know animals from plants before
+        sings. Then animals part from plants, and the canary has no roots any more; but it swims nearly as much as it
+        flies, until birds part from fish. Last of all it sings. Children, too, are found to know animals from plants before
         robins from canaries. Here it is no lack of wit: broad distinctions explain more, so they are strong, and what
         is strong comes first. (Saxe, McClelland, Ganguli 2019, "A mathematical theory of semantic development in deep
         neural networks", Proceedings of the National Academy of Sciences 116.)""")

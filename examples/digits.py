@@ -73,8 +73,9 @@ def run(output: Path, seed: int = 1, epochs: int = EPOCHS) -> Result:
     part("Part 1. What a machine sees")
     first = digits.learning[7]
     tell(f"""
-        {len(y)} digits, written by hand and scanned to 8 × 8 pixels. To us the one below is a {y[first]}. To the
-        network it is a row of 64 numbers, from 0 for white to 1 for black, and nothing says which are neighbours.
+        {len(y)} digits, written by hand, scanned, and reduced to 8 × 8 pixels. To us the one below is {a(y[first])}.
+        To the network it is a row of 64 numbers, from 0 for white to 1 for black, and nothing says which are
+        neighbours.
         """)
     for row in digits.images[first]:
         drawn = "".join(2 * " .:-=+*#%@"[int(9 * grey)] for grey in row)
@@ -135,7 +136,7 @@ def run(output: Path, seed: int = 1, epochs: int = EPOCHS) -> Result:
     wrong = np.flatnonzero(guesses != truth)
     for i in wrong:
         read, right = guesses[i], truth[i]
-        print(f"  a {right} was read as {read}, with p = {p[i, read]:.2f}; p = {p[i, right]:.2f} for {right}")
+        print(f"  {a(right)} was read as {read}, with p = {p[i, read]:.2f}; p = {p[i, right]:.2f} for {right}")
     print()
     tell("""
         Look at them in the picture before you blame the network: some are hard for us as well. And one warning. The
@@ -145,6 +146,15 @@ def run(output: Path, seed: int = 1, epochs: int = EPOCHS) -> Result:
     draw = lambda figure: draw_result(figure, digits.images[digits.test], truth, p, confusion, history, best.best_epoch)
     picture = pictures.save_picture(output / "digits.png", draw, size=(13, 5))
     return Result(accuracy, confusion, ended, picture)
+
+
+def a(digit: int) -> str:
+    """The digit in a sentence.
+
+    >>> a(7), a(8)
+    ('a 7', 'an 8')
+    """
+    return f"{'an' if digit == 8 else 'a'} {digit}"
 
 
 def draw_result(

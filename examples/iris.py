@@ -137,7 +137,7 @@ def ask_why(network: Network, normalizer: Normalizer, flowers: Dataset, which: i
         each measurement does to p:
         """)
     for x, cm, scale in zip(measurements, flowers.features[which], np.asarray(normalizer.scale_), strict=True):
-        print(f"  {x.label:<13} {cm:.1f} cm   one millimetre more changes p by {x.grad / scale / 10:+.3f}")
+        print(f"  {x.label:<13} {cm:.1f} cm   p changes by {x.grad / scale / 10:+.3f} per millimetre")
     print()
 
 
