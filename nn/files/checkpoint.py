@@ -25,7 +25,7 @@ State = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class SavedRun:
     """What a checkpoint file holds. What was not saved is None.
 
     Attributes:
@@ -143,7 +143,7 @@ def save_checkpoint(
     write_archive(path, arrays, {"kind": KIND, "checkpoint_version": VERSION, "state": tree})
 
 
-def load_checkpoint(path: str | os.PathLike[str], *, max_bytes: int = BUDGET) -> Checkpoint:
+def load_checkpoint(path: str | os.PathLike[str], *, max_bytes: int = BUDGET) -> SavedRun:
     """Read a checkpoint file, which may come from anywhere: nothing in it is run or trusted.
 
     Args:
@@ -171,7 +171,7 @@ def load_checkpoint(path: str | os.PathLike[str], *, max_bytes: int = BUDGET) ->
             raise FlawError(f"it is a checkpoint of version {found}; this library reads {VERSION}")
         state = unpack(metadata.get("state"), arrays)
         _check_parts(state)
-        return Checkpoint(path=os.fspath(path), version=VERSION, **state)
+        return SavedRun(path=os.fspath(path), version=VERSION, **state)
 
 
 def _all_or_none(steps: list[_Step]) -> None:

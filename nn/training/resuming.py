@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nn.files.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from nn.files.checkpoint import SavedRun, load_checkpoint, save_checkpoint
 from nn.files.errors import CheckpointError, FlawError, reading
 from nn.files.generator_states import check_generator_state, generator_state
 from nn.training.callback import Callback
@@ -51,7 +51,7 @@ def save(training: Training, path: str, normalizer: Any = None) -> None:
     )
 
 
-def checked_checkpoint(training: Training, path: str) -> Checkpoint:
+def checked_checkpoint(training: Training, path: str) -> SavedRun:
     """The checkpoint in a file, if it is of a training that was asked to do the same as this one.
 
     Raises:
@@ -71,7 +71,7 @@ def checked_checkpoint(training: Training, path: str) -> Checkpoint:
     return checkpoint
 
 
-def restore(training: Training, checkpoint: Checkpoint) -> None:
+def restore(training: Training, checkpoint: SavedRun) -> None:
     """Bring a training to where the one in the checkpoint was.
 
     Raises:
@@ -89,7 +89,7 @@ def restore(training: Training, checkpoint: Checkpoint) -> None:
     training.history = History({name: numbers.tolist() for name, numbers in progress["history"].items()})
 
 
-def restore_callbacks(callbacks: Sequence[Callback], checkpoint: Checkpoint) -> None:
+def restore_callbacks(callbacks: Sequence[Callback], checkpoint: SavedRun) -> None:
     """Let each callback remember what one of its kind remembered; one that is new begins afresh.
 
     Raises:

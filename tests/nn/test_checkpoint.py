@@ -299,10 +299,10 @@ def test_long_lists_of_differences_are_cut():
 
 
 def _checkpoint(path, weights, **parts):
-    from nn.files.checkpoint import Checkpoint
+    from nn.files.checkpoint import SavedRun
 
     none = dict.fromkeys(("optimizer", "schedule", "normalizer", "progress", "extra"))
-    return Checkpoint(
+    return SavedRun(
         **(none | {"path": path, "weights": weights, "description": "", "generators": {}, "version": 1} | parts)
     )
 

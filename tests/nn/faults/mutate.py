@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from nn.files.archive import read_archive
-from nn.files.checkpoint import Checkpoint, load_checkpoint
+from nn.files.checkpoint import SavedRun, load_checkpoint
 from nn.files.errors import CheckpointError
 from nn.files.weights import load_weights
 from tests.nn.faults.forging import DAMAGE, DEFLATED, FORGERIES, build, entries_of
@@ -174,7 +174,7 @@ class Run:
     def is_exact(self, kind, loaded, given, forged) -> bool:
         if forged:
             return agrees_with_numpy(self.path)
-        if isinstance(loaded, Checkpoint):
+        if isinstance(loaded, SavedRun):
             return exact(loaded) == exact(self.truth[kind][0])
         return same(given[0].state_dict(), self.truth[kind][1][0].state_dict())
 
