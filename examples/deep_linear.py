@@ -267,10 +267,10 @@ def tell_of_the_canary(trained: Learning, stages: list[int]) -> None:
     tell("""
         First it knows only that there are things, and gives each the average of all: half of them move, one in eight
         sings. Then animals part from plants, and the canary has no roots any more; but it swims nearly as much as it
-        flies, until birds part from fish. Last of all it sings. Children, too, are found to know animals from plants before
-        robins from canaries. Here it is no lack of wit: broad distinctions explain more, so they are strong, and what
-        is strong comes first. (Saxe, McClelland, Ganguli 2019, "A mathematical theory of semantic development in deep
-        neural networks", Proceedings of the National Academy of Sciences 116.)""")
+        flies, until birds part from fish. Last of all it sings. Children, too, are found to know animals from plants
+        before robins from canaries. Here it is no lack of wit: broad distinctions explain more, so they are strong, and
+        what is strong comes first. (Saxe, McClelland, Ganguli 2019, "A mathematical theory of semantic development in
+        deep neural networks", Proceedings of the National Academy of Sciences 116.)""")
 
 
 # ── the picture ──────────────────────────────────────────────────────────────────────────────────────
