@@ -101,19 +101,6 @@ def checked_rows(X: Any, features: int | None = None, name: str = "X") -> list[l
     return rows
 
 
-def checked_examples(
-    X: Any, y: Any, features: int | None = None, names: tuple[str, str] = ("X", "y")
-) -> tuple[list[list[float]], list[Any]]:
-    """``X`` as rows and ``y`` as one target (a number, or a row of numbers) for each of them.
-
-    Raises:
-        ValueError: as :func:`checked_rows`, for both; or they differ in length.
-        TypeError: X or y holds something other than numbers.
-    """
-    rows = checked_rows(X, features, names[0])
-    return rows, checked_targets(y, len(rows), names[1], names[0]).tolist()
-
-
 def check_columns(X: Any, expected: tuple[str, ...] | None, name: str = "X") -> None:
     """Nothing where X has the named columns that a model was trained on, in their order, or no names at all.
 
@@ -175,15 +162,6 @@ def deal(order: NDArray[np.intp], size: int, start: int = 0) -> Iterator[NDArray
     [[4, 0], [2]]
     """
     return (order[first : first + size] for first in range(start * size, len(order), size))
-
-
-def batches(count: int, size: int, rng: np.random.Generator | None) -> Iterator[NDArray[np.intp]]:
-    """The numbers 0 ... count - 1 in random order, ``size`` at a time: all batches of an epoch.
-
-    >>> [len(batch) for batch in batches(10, 4, np.random.default_rng(0))]
-    [4, 4, 2]
-    """
-    return deal(epoch_order(count, rng), size)
 
 
 def _rows(features: int | None) -> str:

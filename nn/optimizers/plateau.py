@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 from autodiff import Node
+from nn.checks import size
 from nn.optimizers.optimizer import Optimizer, require
-from nn.optimizers.schedules import Schedule, at_least_0, count_of
+from nn.optimizers.schedules import Schedule, at_least_0
 
 
 class ReduceLROnPlateau(Schedule):
@@ -69,10 +70,10 @@ class ReduceLROnPlateau(Schedule):
             optimizer,
             mode=mode,
             factor=factor,
-            patience=count_of("patience", patience, 0),
+            patience=size(patience, "patience", least=0),
             threshold=at_least_0("threshold", threshold),
             threshold_mode=threshold_mode,
-            cooldown=count_of("cooldown", cooldown, 0),
+            cooldown=size(cooldown, "cooldown", least=0),
             minimum=at_least_0("minimum", minimum),
             eps=at_least_0("eps", eps),
         )

@@ -121,7 +121,8 @@ class RMSprop(Optimizer):
 
     Args:
         parameters: as for :class:`SGD`.
-        learning_rate: about how far a number moves in one step.
+        learning_rate: about how far a number moves in one step; the average of the squares starts at 0, and so the
+            first step goes 1 / sqrt(1 - alpha) times as far, ten times by default.
         alpha: how much of the moving averages is kept in a step, from 0 to below 1.
         eps: keeps the division from 0.
         momentum, weight_decay: as for :class:`SGD`.

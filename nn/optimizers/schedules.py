@@ -10,9 +10,9 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from operator import index
 from typing import Any, ClassVar, Self
 
+from nn.checks import size
 from nn.optimizers.optimizer import Optimizer, require
 
 
@@ -172,7 +172,7 @@ class StepLR(Schedule):
     gamma: float
 
     def __init__(self, optimizer: Optimizer | None = None, *, step_size: int, gamma: float = 0.1) -> None:
-        super().__init__(optimizer, step_size=count_of("step_size", step_size, 1), gamma=above_0("gamma", gamma))
+        super().__init__(optimizer, step_size=size(step_size, "step_size"), gamma=above_0("gamma", gamma))
 
     def rate(self, base: float, count: int) -> float:
         """``base · gamma^⌊count / step_size⌋``."""
@@ -228,7 +228,7 @@ class CosineAnnealingLR(Schedule):
     minimum: float
 
     def __init__(self, optimizer: Optimizer | None = None, *, T_max: int, minimum: float = 0.0) -> None:
-        super().__init__(optimizer, T_max=count_of("T_max", T_max, 1), minimum=at_least_0("minimum", minimum))
+        super().__init__(optimizer, T_max=size(T_max, "T_max"), minimum=at_least_0("minimum", minimum))
 
     def rate(self, base: float, count: int) -> float:
         """``minimum + (base - minimum) · (1 + cos(π · count / T_max)) / 2``."""
@@ -274,24 +274,13 @@ class WarmUp(Schedule):
         if then is not None and then.optimizer is not None:
             raise ValueError(f"then is bound to an optimizer already; write it without: then={then!r}")
         require("start_factor", start_factor, lambda x: 0 < x <= 1, "above 0 and at most 1")
-        super().__init__(optimizer, steps=count_of("steps", steps, 1), then=then, start_factor=start_factor)
+        super().__init__(optimizer, steps=size(steps, "steps"), then=then, start_factor=start_factor)
 
     def rate(self, base: float, count: int) -> float:
         """``base · (start_factor + (1 - start_factor) · steps / over)``, then that of the other schedule."""
         if count < self.steps:
             return float(base * (self.start_factor + (1 - self.start_factor) * count / self.steps))
         return base if self.then is None else self.then.rate(base, count - self.steps)
-
-
-def count_of(name: str, n: int, least: int) -> int:
-    """A whole number, at least ``least``; an error that says so where it is not."""
-    try:
-        count = index(n)
-    except TypeError:
-        raise TypeError(f"{name} is a whole number, and was given {n!r}") from None
-    if count < least:
-        raise ValueError(f"{name} is at least {least}, and was given {n}")
-    return count
 
 
 def above_0(name: str, x: float) -> float:

@@ -8,7 +8,6 @@ import pytest
 
 from autodiff import Value
 from nn import SGD, History, Module, Network, fit, mse, predict
-from nn.data import batches
 
 X = np.array([[0.0, 1.0], [1.0, 0.5], [2.0, -1.0], [-1.0, 3.0], [0.5, 0.5]])
 Y = X @ [2.0, -1.0] + 0.5
@@ -135,14 +134,6 @@ def test_progress(capsys):
     assert [line[:11] for line in capsys.readouterr().out.splitlines()] == ["epoch  4/10", "epoch  8/10", "epoch 10/10"]
     network.fit(X, Y, epochs=2, verbose=0)
     assert capsys.readouterr().out == ""
-
-
-def test_batches_deal_out_every_row_once():
-    dealt = list(batches(10, 4, np.random.default_rng(0)))
-    assert [len(batch) for batch in dealt] == [4, 4, 2]
-    order = [i for batch in dealt for i in batch]
-    assert sorted(order) == list(range(10))
-    assert order != list(range(10))
 
 
 def call(X=X, y=Y, **options):
