@@ -143,7 +143,7 @@ def _ragged(data: Any, name: str) -> ValueError:
     if max(len(shapes[0]), len(shapes[odd])) > 1:
         return ValueError(
             f"{name} has entries of unequal shape: entry 0 has shape {shapes[0]}, entry {odd} has {shapes[odd]}; "
-            "sequences of unequal length are padded to one length"
+            "fill sequences up to one length (see nn.layers.recurrent.Recurrent)"
         )
     rows = [(i, shapes[i]) for i in (0, odd)]
     shown = [f"row {i} has {shape[0]} numbers" if shape else f"row {i} is one number" for i, shape in rows]
