@@ -36,6 +36,20 @@ class Recurrent(Module):
     for LSTM); and for sequences of unequal length, filled up to T with anything finite, either with ``lengths``
     (N integers) or with ``mask``, a boolean array of shape (N, T). Where the mask is False the state stays, and
     the output is 0.
+
+    ``fit`` and ``predict`` hand a model one array, so there a feature of its own says which steps are real:
+
+    >>> from nn import Dense
+    >>> class Classifier(Module):
+    ...     def __init__(self):
+    ...         self.lstm, self.out = LSTM(2, 8, return_sequences=False, seed=0), Dense(8, 3, seed=0)
+    ...
+    ...     def forward(self, x):
+    ...         return self.out(self.lstm(x[..., :2], mask=x[..., 2] == 1))
+    >>> X = np.zeros((2, 5, 3))  # a sequence of 5 steps and one of 3, filled up
+    >>> X[0, :5, 2] = X[1, :3, 2] = 1
+    >>> Classifier().predict(X).shape
+    (2, 3)
     """
 
     kind: type[RecurrentCell]
@@ -122,7 +136,8 @@ class RNN(Recurrent):
     """Layers of :class:`RNNCell`: ``h' = tanh(W x + U h + b)`` at every step.
 
     Args:
-        inputs, hidden, layers, bidirectional, dropout, return_sequences, return_state, seed: see :class:`Recurrent`.
+        inputs, hidden, layers, bidirectional, dropout, return_sequences, return_state, seed: see
+            :class:`nn.layers.recurrent.Recurrent`, also for sequences of unequal length.
         activation: "tanh", "relu", or another name or function.
 
     Shapes: x (N, T, inputs); output (N, T, directions · hidden), or (N, directions · hidden).
@@ -146,7 +161,9 @@ class RNN(Recurrent):
 class LSTM(Recurrent):
     """Layers of :class:`LSTMCell`.
 
-    Args and shapes: as :class:`RNN`, without the activation; a state is a pair (h, c).
+    Args: see :class:`nn.layers.recurrent.Recurrent`, also for sequences of unequal length.
+
+    Shapes: as for :class:`RNN`; a state is a pair (h, c).
 
     >>> lstm = LSTM(3, 5, layers=2, return_state=True, seed=0)
     >>> output, (h, c) = lstm(np.ones((2, 7, 3)))
@@ -163,7 +180,9 @@ class LSTM(Recurrent):
 class GRU(Recurrent):
     """Layers of :class:`GRUCell`.
 
-    Args and shapes: as :class:`RNN`, without the activation.
+    Args: see :class:`nn.layers.recurrent.Recurrent`, also for sequences of unequal length.
+
+    Shapes: as for :class:`RNN`.
 
     >>> gru = GRU(3, 5, bidirectional=True, return_sequences=False, seed=0)
     >>> gru(np.ones((2, 7, 3))).shape
