@@ -138,8 +138,8 @@ WRONG = {
     "sequences": (
         [np.zeros((5, 2)), np.zeros((7, 2))],
         ValueError,
-        r"X has entries of unequal shape: entry 0 has shape \(5, 2\), entry 1 has \(7, 2\); sequences of unequal "
-        "length are padded",
+        r"X has entries of unequal shape: entry 0 has shape \(5, 2\), entry 1 has \(7, 2\); "
+        "fill sequences up to one length",
     ),
     "NaN": (changed((2, 1), math.nan), ValueError, r"X\[2, 1\] is nan; expected finite numbers"),
     "inf": (changed((0, 0), -math.inf), ValueError, r"X\[0, 0\] is -inf"),
