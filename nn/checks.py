@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff import Tensor, Value
+from autodiff import Tensor, Value, astype
 
 Seed = int | np.random.Generator | None
 
@@ -53,6 +53,19 @@ def tensor(layer: Any, x: Any) -> Tensor:
         hint = "autodiff.stack(...) makes it one"
         raise TypeError(f"{head(layer)} takes one tensor, and was given a list of them; {hint}")
     return Tensor(x, requires_grad=False)
+
+
+def floats(layer: Any, x: Any) -> Any:
+    """``x`` as a tensor of floating numbers; the difference of two unsigned integers would wrap around.
+
+    >>> floats("LayerNorm(2)", np.array([3, 5], np.uint8)).data
+    array([3., 5.])
+
+    Raises:
+        TypeError: as :func:`tensor`.
+    """
+    x = tensor(layer, x)
+    return astype(x, float) if x.dtype.kind in "iub" else x
 
 
 def features_of(layer: Any, x: Any, inputs: int) -> Any:

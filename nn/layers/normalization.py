@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import Tensor, add, mean, multiply, sqrt, var
-from nn.checks import size, tensor
+from nn.checks import floats, size
 from nn.layers.windows import Sizes
 from nn.module import Module
 
@@ -58,7 +58,7 @@ class BatchNorm(Module):
 
     def forward(self, x: Any) -> Any:
         """x, normalized feature by feature."""
-        x = tensor(self, x)
+        x = floats(self, x)
         if x.ndim < 2 or x.shape[1] != self.features:
             raise ValueError(f"{self!r} takes shapes (N, {self.features}, ...), and was given shape {x.shape}")
         column = (self.features, *(1,) * (x.ndim - 2))  # the shape that lies beside x
@@ -129,7 +129,7 @@ class LayerNorm(Module):
 
     def forward(self, x: Any) -> Any:
         """x, normalized sample by sample."""
-        x = tensor(self, x)
+        x = floats(self, x)
         if x.shape[-len(self.shape) :] != self.shape:
             shown = ", ".join(map(str, self.shape))
             raise ValueError(f"{self!r} takes shapes (..., {shown}), and was given shape {x.shape}")

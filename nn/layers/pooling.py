@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from autodiff import astype, mean, reshape
 from autodiff import max as largest
-from nn.checks import axes_of, tensor
+from autodiff import mean, reshape
+from nn.checks import axes_of, floats, tensor
 from nn.layers.windows import Sizes, per_axis, shown, windows_of
 from nn.module import Module
 
@@ -34,8 +34,7 @@ class Pooling(Module):
 
         Windows that lie side by side are the array itself with its axes cut in two, which is quicker.
         """
-        x = axes_of(self, x, self.axes)
-        x = astype(x, float) if x.dtype.kind in "iub" else x  # no integer is as small as what is padded
+        x = floats(self, axes_of(self, x, self.axes))  # no integer is as small as what is padded
         pairs = list(zip(x.shape[2:], self.kernel_size, strict=True))
         if self.stride == self.kernel_size and not any(self.padding) and not any(n % k or n < k for n, k in pairs):
             parts = chain.from_iterable((n // k, k) for n, k in pairs)

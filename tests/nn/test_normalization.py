@@ -132,3 +132,10 @@ def test_an_error_leaves_the_averages_alone():
         layer(np.ones((1, 3)))
     assert layer.running_mean.data.tolist() == [0, 0, 0]
     assert layer(np.ones((1, 3, 2))).shape == (1, 3, 2)  # two places of one sample are enough
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int64, bool])
+@pytest.mark.parametrize("layer", [BatchNorm(2), LayerNorm(4), BatchNorm(2, affine=False).eval()])
+def test_small_integers_do_not_wrap_around(layer, dtype):
+    x = np.random.default_rng(0).integers(-100, 300, (3, 2, 4)).astype(dtype)
+    np.testing.assert_array_equal(layer(x).data, layer(x.astype(float)).data)
