@@ -209,15 +209,20 @@ def _advice(p: tuple[int, ...], t: tuple[int, ...]) -> str:
 # ── what users give ──────────────────────────────────────────────────────────────────────────────────
 def _predictions(loss: str, given: Any) -> Any:
     if type(given) is Tensor:
-        return given
+        return _floating(given)
     name = f"{loss}: the prediction"
     first = next(_nodes(given), None)
     if isinstance(first, Value):
         return Grid.of(given, name)
     if first is not None:
-        return autodiff.stack(given)
+        return _floating(autodiff.stack(given))
     array = as_numbers(given, name)
     return array if array.dtype.kind == "f" else array.astype(float)
+
+
+def _floating(p: Tensor) -> Tensor:
+    """Whole numbers as floats: the difference of two unsigned integers would wrap around."""
+    return autodiff.astype(p, float) if p.dtype.kind in "iub" else p
 
 
 def _scalar(p: Any) -> Grid:

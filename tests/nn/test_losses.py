@@ -600,3 +600,10 @@ def test_bad_nodes_are_named(case):
     run, error, message = OF_NODES[case]
     with pytest.raises(error, match=message):
         run()
+
+
+@pytest.mark.parametrize("loss", [mse, mae, huber])
+def test_small_integers_do_not_wrap_around(loss):
+    p, t = np.array([1, 20, 7], np.uint8), np.array([2, 4, 7], np.uint8)
+    wanted = loss(p.astype(float), t.astype(float))
+    assert loss(p, t) == loss(Tensor(p), t).item() == loss([Tensor(x) for x in p], t).item() == wanted
