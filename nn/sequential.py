@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
+from autodiff import Value
+from nn.checks import head
 from nn.module import Module
 
 
@@ -45,8 +49,8 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(self.layers)
 
-    def __getitem__(self, i: int) -> Any:
-        return self.layers[i]
+    def __getitem__(self, i: int | slice) -> Any:
+        return Sequential(*self.layers[i]) if isinstance(i, slice) else self.layers[i]
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.layers)
@@ -64,9 +68,13 @@ class Residual(Module):
     Args:
         layer: a module or function that gives an output of the shape of its input.
 
-    >>> from nn import Dense
+    Works in both tiers: of a row of Values, every number gets the output that stands in its place.
+
+    >>> from nn import Dense, Layer
     >>> Residual(Dense(3, 3, seed=0))([1.0, 2.0, 3.0]).shape
     (3,)
+    >>> len(Residual(Layer(3, 3, seed=0))([1.0, 2.0, 3.0]))
+    3
 
     Raises:
         ValueError: the layer changes the shape.
@@ -78,12 +86,20 @@ class Residual(Module):
     def forward(self, x: Any) -> Any:
         """x plus what the layer gives for it."""
         change = self.layer(x)
-        if getattr(change, "shape", ()) != getattr(x, "shape", getattr(change, "shape", ())):
-            raise ValueError(
-                f"{self.layer!r} turns shape {x.shape} into {change.shape}, and x + layer(x) needs one shape"
-            )
+        before, after = _shape(x), _shape(change)
+        if before != after:
+            raise ValueError(f"{head(self.layer)} turns shape {before} into {after}, and x + layer(x) needs one shape")
+        if isinstance(change, list | tuple):  # of Values; lists would be joined by +
+            return [a + b for a, b in zip(x, change, strict=True)]
         return x + change
 
     def extra_repr(self) -> str:
         """The arguments."""
         return ""
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    """The shape of a tensor, an array or nested lists; a row of Values has one axis."""
+    if isinstance(x, list | tuple) and any(isinstance(part, Value) for part in x):
+        return (len(x),)
+    return np.shape(x)

@@ -7,7 +7,7 @@ import pytest
 
 import autodiff
 from autodiff import Tensor, Value, check_gradients
-from nn import Dense, Linear, Residual, Sequential
+from nn import Dense, Layer, Linear, Network, Residual, Sequential
 from tests.nn.by_pytorch import agrees
 
 RNG = np.random.default_rng(4)
@@ -105,3 +105,31 @@ def test_bad_input(case):
     kind, call, words = MESSAGES[case]
     with pytest.raises(kind, match=re.escape(words)):
         call()
+
+
+def test_residual_around_neurons_adds_number_by_number():
+    layer = Layer(2, 2, seed=0)
+    for row in ([1.0, -2.0], (1.0, -2.0), np.array([1.0, -2.0]), [Value(1.0), Value(-2.0)]):
+        outputs = Residual(layer)(row)
+        assert [y.data for y in outputs] == [x + y.data for x, y in zip([1.0, -2.0], layer(row), strict=True)]
+    x = Value(1.0)
+    Residual(layer)([x, 0.0])[0].backward()
+    inner = Value(1.0)
+    layer([inner, 0.0])[0].backward()
+    assert x.grad == 1 + inner.grad
+    assert len(Sequential(Residual(layer), Layer(2, 1, seed=1))([1.0, 2.0])) == 1
+
+
+@pytest.mark.parametrize(
+    ("layer", "x"), [(Dense(3, 1), [1.0, 2.0, 3.0]), (Layer(2, 3), [1.0, 2.0]), (Network([1, 1]), [1.0])]
+)
+def test_residual_never_broadcasts(layer, x):
+    with pytest.raises(ValueError, match=r"and x \+ layer\(x\) needs one shape"):
+        Residual(layer)(x)
+
+
+def test_a_slice_of_a_sequential_is_one():
+    model = Sequential(Dense(3, 4, "tanh", seed=0), Dense(4, 2, seed=1), autodiff.relu)
+    x = RNG.normal(size=(5, 3))
+    assert (model[1:](model[:1](x)).data == model(x).data).all()
+    assert model[:1].layers == [model[0]]
