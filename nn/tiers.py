@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from autodiff import Tensor, scope
+from autodiff import Tensor, Value, scope
 from nn.activations import acts_on_rows, linear
+from nn.checks import head
 from nn.layers.activation import Activation
 from nn.layers.dense import Dense
 from nn.lookup import Function, name_of
 from nn.module import Module
-from nn.neuron import Layer, Network
+from nn.neuron import Layer, Network, Neuron
 from nn.sequential import Sequential
+
+_KINDS = (Activation, Dense, Sequential, Neuron, Layer, Network)
 
 
 def to_network(model: Sequential) -> Network:
@@ -24,7 +27,7 @@ def to_network(model: Sequential) -> Network:
     Args:
         model: a Sequential of Dense and Linear layers, of activations between them, and of Sequentials of those.
 
-    The weights are copied: training one of the two leaves the other as it was.
+    The weights are copied: training one of the two leaves the other as it was. What is frozen stays frozen.
 
     >>> model = Sequential(Dense(2, 3, "tanh", seed=0), Dense(3, 1, seed=1))
     >>> network = to_network(model)
@@ -34,12 +37,13 @@ def to_network(model: Sequential) -> Network:
     True
 
     Raises:
-        TypeError: ``model`` is no Sequential, or holds a layer that neurons have no word for; it is named.
+        TypeError: ``model`` is no Sequential, or holds a layer that neurons have no word for, such as one with a
+            ``forward`` of its own; it is named.
         ValueError: an activation before the first Dense; sizes that do not follow each other; softmax along the
             batch, or beside another activation of one layer.
     """
-    if not isinstance(model, Sequential):
-        raise TypeError(f"to_network takes a Sequential, and was given {model!r}")
+    if not _is(Sequential, model):
+        raise TypeError(f"to_network takes a Sequential, and was given {_shown(model)}")
     parts = _dense_layers(model)
     sizes = [parts[0][0].inputs, *(dense.outputs for dense, _ in parts)]
     network = Network(sizes, seed=0)
@@ -53,7 +57,7 @@ def to_network(model: Sequential) -> Network:
 def to_sequential(network: Network) -> Sequential:
     """The Sequential that computes what ``network`` does, on whole batches: for speed.
 
-    The weights are copied: training one of the two leaves the other as it was.
+    The weights are copied: training one of the two leaves the other as it was. What is frozen stays frozen.
 
     >>> network = Network([2, 3, 1], "tanh", seed=0)
     >>> to_sequential(network)
@@ -62,12 +66,22 @@ def to_sequential(network: Network) -> Sequential:
       layers.1: Dense(3, 1)
 
     Raises:
-        TypeError: ``network`` is no Network.
-        ValueError: the neurons of one layer have different activations.
+        TypeError: ``network`` is no Network, or a part of it has a ``forward`` of its own.
+        ValueError: the neurons of one layer have different activations, or only some of its weights are frozen.
     """
-    if not isinstance(network, Network):
-        raise TypeError(f"to_sequential takes a Network, and was given {network!r}")
+    if not _is(Network, network):
+        raise TypeError(f"to_sequential takes a Network, and was given {_shown(network)}")
     return Sequential(*(_dense(f"layers.{i}", layer) for i, layer in enumerate(network.layers)))
+
+
+def _is(kind: type[Module], thing: Any) -> bool:
+    """Whether it is of that kind, and computes what it does: a subclass may have a ``forward`` of its own."""
+    return isinstance(thing, kind) and type(thing).forward is kind.forward
+
+
+def _shown(thing: Any) -> str:
+    own = isinstance(thing, _KINDS) and not any(_is(kind, thing) for kind in _KINDS)
+    return f"{head(thing)}{', which has a forward of its own' if own else ''}"
 
 
 # ── to neurons ───────────────────────────────────────────────────────────────────────────────────────
@@ -75,26 +89,26 @@ def _dense_layers(model: Sequential) -> list[tuple[Dense, Function]]:
     """Each Dense with the activation of its outputs: its own, or those that follow it."""
     found: list[tuple[Dense, list[Function]]] = []
     for path, layer in _flat(model, ""):
-        if isinstance(layer, Dense):
+        if _is(Dense, layer):
             if found and layer.inputs != found[-1][0].outputs:
                 before = found[-1][0].outputs
-                raise ValueError(f"{path} is {layer!r}, and the layer before has {before} outputs")
-            found.append((layer, [layer.activation]))
-        elif isinstance(layer, Module) and not isinstance(layer, Activation):
-            raise TypeError(f"{path} is {layer!r}; to_network knows Dense and Linear layers and activations")
-        elif not found:
-            raise ValueError(f"{path} is {_name(layer)} of the inputs, and neurons have activations of their outputs")
-        else:
-            found[-1][1].append(layer.function if isinstance(layer, Activation) else layer)
+                raise ValueError(f"{path} is {head(layer)}, and the layer before has {before} outputs")
+            found.append((layer, [_function(f"{path}.activation", layer.activation)]))
+            continue
+        function = _function(path, layer)
+        if not found:
+            name = name_of(function)
+            raise ValueError(f"{path} is {name} of the inputs, and neurons have activations of their outputs")
+        found[-1][1].append(function)
     if not found:
         raise ValueError("to_network needs at least one Dense layer, and was given none")
     return [(dense, _one_after_the_other(dense, functions)) for dense, functions in found]
 
 
-def _flat(model: Sequential, path: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+def _flat(model: Any, path: str) -> Iterator[tuple[str, Any]]:
     for i, layer in enumerate(model.layers):
         inner = f"{path}layers.{i}"
-        if isinstance(layer, Sequential):
+        if _is(Sequential, layer):
             yield from _flat(layer, f"{inner}.")
         else:
             yield inner, layer
@@ -106,11 +120,15 @@ def _one_after_the_other(dense: Dense, functions: list[Function]) -> Function:
         return linear
     of_rows = [function for function in bending if acts_on_rows(function)]
     if of_rows and getattr(of_rows[0], "keywords", {}).get("axis", -1) != -1:
-        raise ValueError(f"{name_of(of_rows[0])} after {dense!r} is not along the last axis, the outputs of a layer")
+        raise ValueError(
+            f"{name_of(of_rows[0])} after {head(dense)} is not along the last axis, the outputs of a layer"
+        )
     if len(bending) == 1:
         return bending[0]
     if of_rows:
-        raise ValueError(f"{dense!r} is followed by {' and '.join(map(name_of, bending))}, and a layer has one of them")
+        raise ValueError(
+            f"{head(dense)} is followed by {' and '.join(map(name_of, bending))}, and a layer has one of them"
+        )
 
     def composed(x: Any) -> Any:
         return reduce(lambda x, function: function(x), bending, x)
@@ -129,20 +147,36 @@ def _neurons(dense: Dense, function: Function) -> Layer:
     return layer
 
 
-def _name(layer: Any) -> str:
-    return name_of(layer.function if isinstance(layer, Activation) else layer)
+def _function(path: str, layer: Any) -> Function:
+    """What a layer without parameters is of each row; an Activation is the function inside it."""
+    while _is(Activation, layer):
+        layer = layer.function
+    if isinstance(layer, Module):
+        raise TypeError(f"{path} is {_shown(layer)}; to_network knows Dense and Linear layers and activations")
+    return layer  # type: ignore[no-any-return]
 
 
 # ── to arrays ────────────────────────────────────────────────────────────────────────────────────────
 def _dense(path: str, layer: Layer) -> Dense:
-    weights = [[w.data for w in neuron.weights] for neuron in layer.neurons]
+    for part in (layer, *layer.neurons):
+        if not _is(Layer, part) and not _is(Neuron, part):
+            raise TypeError(f"{path} has {_shown(part)}; to_sequential knows Layers of Neurons")
+    weights = [w for neuron in layer.neurons for w in neuron.weights]
     biases = [neuron.bias for neuron in layer.neurons]
     bias = any(b.requires_grad or b.data for b in biases)
     dense = Dense(layer.inputs, layer.outputs, _activation_of(path, layer), bias=bias, initializer="zeros")
-    dense.weight.data = weights
-    if dense.bias is not None:
-        dense.bias.data = [b.data for b in biases]
+    for leaf, values in ((dense.weight, weights), (dense.bias, biases)):
+        if leaf is not None:
+            leaf.data = np.reshape([value.data for value in values], leaf.shape)
+            leaf.requires_grad = _trained(path, values)
     return dense
+
+
+def _trained(path: str, values: list[Value]) -> bool:
+    kinds = {value.requires_grad for value in values}
+    if len(kinds) > 1:
+        raise ValueError(f"{path} has weights that are trained and others that are frozen, and a Dense has one array")
+    return kinds.pop()
 
 
 def _activation_of(path: str, layer: Layer) -> Function:

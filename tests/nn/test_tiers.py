@@ -17,6 +17,7 @@ from nn import (
     Linear,
     LinearNetwork,
     Network,
+    Neuron,
     Sequential,
     Softmax,
     to_network,
@@ -173,4 +174,52 @@ def test_what_neurons_cannot_do_is_named():
     }  # fmt: skip
     for message, (kind, make) in wrong.items():
         with pytest.raises(kind, match=f"^{re.escape(message)}$"):
+            make()
+
+
+def test_what_is_frozen_stays_frozen():
+    network = Network([2, 3, 1], seed=0)
+    for parameter in network.layers[0].parameters():
+        parameter.requires_grad = False
+    network.layers[0].neurons[1].bias.data = 2.0
+    model = to_sequential(network)
+    assert [name for name, _ in model.named_parameters()] == ["layers.1.weight", "layers.1.bias"]
+    assert [name for name, _ in model.named_buffers()] == ["layers.0.weight", "layers.0.bias"]
+    assert len(to_network(model).parameters()) == 4
+    network.layers[1].neurons[0].weights[2].requires_grad = False
+    with pytest.raises(ValueError, match=r"^layers\.1 has weights that are trained and others that are frozen"):
+        to_sequential(network)
+
+
+def test_an_activation_inside_a_dense_is_looked_into():
+    dense = Dense(2, 3, Softmax(axis=0), seed=0)
+    with pytest.raises(ValueError, match=r"^softmax\(axis=0\) after Dense\(2, 3, activation='softmax'\) is not along"):
+        to_network(Sequential(dense))
+    model = Sequential(Dense(2, 3, Activation("tanh"), seed=0), Dense(3, 2, Softmax(), seed=1))
+    rng = np.random.default_rng(0)
+    compute_the_same(to_network(model), model, rng.normal(size=(3, 2)), rng.normal(size=(3, 2)))
+    with pytest.raises(TypeError, match=r"^layers\.0\.activation is Dense\(3, 3\); to_network knows"):
+        to_network(Sequential(Dense(2, 3, Dense(3, 3, seed=0), seed=0)))
+
+
+def test_a_forward_of_its_own_is_not_ignored():
+    def doubled(kind):
+        class Doubled(kind):
+            def forward(self, x):
+                return [2 * y for y in y] if isinstance(y := super().forward(x), list) else 2 * y
+
+        return Doubled
+
+    own = ", which has a forward of its own"
+    network = Network([2, 2], seed=0)
+    network.layers[0].neurons[0] = doubled(Neuron)(2, seed=0)
+    wrong = {
+        f"to_network takes a Sequential, and was given Doubled(1 layers){own}": lambda: to_network(doubled(Sequential)(Dense(2, 2, seed=0))),
+        f"layers.0 is Doubled(2, 2){own}; to_network knows Dense": lambda: to_network(Sequential(doubled(Dense)(2, 2, seed=0))),
+        f"layers.1 is Doubled('tanh'){own}; to_network knows Dense": lambda: to_network(Sequential(Dense(2, 2, seed=0), doubled(Activation)("tanh"))),
+        f"to_sequential takes a Network, and was given Network([2, 1], activation='linear'){own}": lambda: to_sequential(doubled(Network)([2, 1], seed=0)),
+        f"layers.0 has Doubled(2, activation='tanh'){own}; to_sequential knows": lambda: to_sequential(network),
+    }  # fmt: skip
+    for message, make in wrong.items():
+        with pytest.raises(TypeError, match=f"^{re.escape(message)}"):
             make()
