@@ -77,7 +77,7 @@ class MultiHeadAttention(Module):
 
     def _heads(self, x: Any) -> Any:
         """(N, T, features) as (N, heads, T, features / heads)."""
-        return x.reshape(*x.shape[:2], self.heads, -1).transpose(0, 2, 1, 3)
+        return x.reshape(*x.shape[:2], self.heads, self.features // self.heads).transpose(0, 2, 1, 3)
 
     def extra_repr(self) -> str:
         """The arguments."""
@@ -175,7 +175,7 @@ def _visible(mask: Any, causal: bool, shape: tuple[int, int, int]) -> NDArray[np
                 f"mask has booleans of shape (N, S) = {(n, s)}, (T, S) = {(t, s)} or (N, T, S) = {shape}, "
                 f"and was given {given.dtype} of shape {given.shape}"
             )
-        if n == t and given.ndim == 2:
+        if n == t > 1 and given.ndim == 2:
             raise ValueError(
                 f"a mask of shape {given.shape} is both (N, S) and (T, S); write mask[:, None, :] broadcast to"
                 f" (N, T, S) = {shape} for the first, mask[None] for the second"

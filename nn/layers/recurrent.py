@@ -229,7 +229,8 @@ def _mask(layer: Recurrent, samples: int, steps: int, mask: Any, lengths: Any) -
         if mask is not None:
             raise ValueError("give either lengths or a mask, not both")
         ends = np.asarray(lengths)
-        if ends.shape != (samples,) or ends.dtype.kind not in "iu" or ends.min() < 1 or ends.max() > steps:
+        whole = ends.dtype.kind in "iu" or not ends.size
+        if ends.shape != (samples,) or not whole or (ends < 1).any() or (ends > steps).any():
             raise ValueError(f"lengths are {samples} whole numbers from 1 to {steps}, and were given {lengths!r}")
         mask = np.arange(steps) < ends[:, None]
     if mask is None:

@@ -152,3 +152,16 @@ def test_bad_input(case):
     call, words = MESSAGES[case]
     with pytest.raises(ValueError, match=re.escape(words)):
         call()
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 4), (2, 0, 4)])
+def test_nothing_to_attend_to(shape):
+    assert MultiHeadAttention(4, 2, seed=0)(np.zeros(shape)).shape == shape
+    assert TransformerBlock(4, 2, seed=0)(np.zeros(shape)).shape == shape
+
+
+def test_a_mask_for_one_query_of_one_sample_has_one_meaning():
+    attention = MultiHeadAttention(4, 2, seed=0)
+    x, source = np.ones((1, 1, 4)), np.random.default_rng(0).normal(size=(1, 3, 4))
+    got = attention(x, source, mask=np.array([[True, True, False]]))
+    np.testing.assert_allclose(got.data, attention(x, source[:, :2]).data, rtol=1e-14)

@@ -206,3 +206,10 @@ def test_bad_input(case):
 def test_values_are_refused():
     with pytest.raises(TypeError, match="takes arrays, and was given Values"):
         RNN(1, 2)([Value(1.0)])
+
+
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+def test_no_sequences(kind):
+    layer = kind(3, 2, layers=2, bidirectional=True, seed=0)
+    for options in ({}, {"lengths": []}, {"lengths": np.zeros(0, int)}, {"mask": np.zeros((0, 4), bool)}):
+        assert layer(np.zeros((0, 4, 3)), **options).shape == (0, 4, 4)
