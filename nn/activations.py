@@ -137,8 +137,11 @@ def activation(which: str | Function, **options: Any) -> Function:
 
     Raises:
         ValueError: no such name; the message suggests the nearest.
-        TypeError: neither a name nor a function, or an option that the function does not have.
+        TypeError: neither a name nor a function but, say, a class such as ReLU instead of ReLU(); or an option that
+            the function does not have.
     """
+    if isinstance(which, type):
+        raise TypeError(f"activation is a name or a function, and was given a class; write {which.__name__}()")
     function = lookup("activation", which, ACTIVATIONS)
     if not options:
         return function

@@ -10,7 +10,7 @@ import pytest
 
 import autodiff
 from autodiff import Tensor, Value, check_gradients
-from nn import ACTIVATIONS, activation, linear
+from nn import ACTIVATIONS, Activation, Dense, Network, ReLU, activation, linear
 from nn.activations import acts_on_rows, gain, leaky_relu, log_softmax, softmax
 from nn.lookup import name_of
 
@@ -240,3 +240,9 @@ def test_bad_input_is_named(case):
     run, kind, message = BAD[case]
     with pytest.raises(kind, match=message):
         run()
+
+
+def test_a_class_is_no_activation():
+    for make in (activation, Activation, lambda kind: Dense(2, 1, kind), lambda kind: Network([2, 1, 1], kind)):
+        with pytest.raises(TypeError, match=r"was given a class; write ReLU\(\)$"):
+            make(ReLU)
