@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from reprlib import recursive_repr
 from textwrap import indent
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from autodiff import Node, scope
 from nn.files.weights import load_weights, save_weights
+from nn.precision import astype
 from nn.training.fit import evaluate, fit, predict
 
 
@@ -70,6 +72,7 @@ class Module:
     evaluate = evaluate
     save = save_weights
     load = load_weights
+    astype = astype
 
     # ── what it holds ────────────────────────────────────────────────────────────────────────────────
     def named_parameters(self) -> Iterator[tuple[str, Node]]:
@@ -144,11 +147,14 @@ class Module:
 
         Raises:
             ValueError: names are missing or unexpected, or arrays have other shapes or types; all are listed.
+            TypeError: the state is no mapping.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"a state is arrays by name, as state_dict() gives them; given a {type(state).__name__}")
         leaves = self._leaves_by_path()
         problems = []
         if strict:
-            missing, unexpected = [p for p in leaves if p not in state], [p for p in state if p not in leaves]
+            missing, unexpected = [p for p in leaves if p not in state], [str(p) for p in state if p not in leaves]
             problems += [f"missing: {', '.join(missing)}"] if missing else []
             problems += [f"unexpected: {', '.join(unexpected)}"] if unexpected else []
         new: dict[str, Any] = {}
@@ -177,11 +183,12 @@ class Module:
         return f"{sum(np.size(p.data) for p in self.parameters())} parameters"
 
     def summary(self, input_shape: Any = None) -> Any:
-        """The layers with their output shapes and numbers of parameters, as a table; see :func:`nn.summary`."""
+        """The layers with their output shapes and numbers of parameters, as a table: a :class:`nn.Summary`."""
         from nn.summary import summary  # it knows the kinds of modules, which are made from this class
 
         return summary(self, input_shape)
 
+    @recursive_repr("...")
     def __repr__(self) -> str:
         head = f"{type(self).__name__}({self.extra_repr()})"
         return "\n".join([head, *(indent(f"{name}: {child!r}", "  ") for name, child in children(self))])
@@ -198,7 +205,9 @@ class _Call:
 
     def name_of(self, child: Module) -> str:
         if self.names is None:
-            self.names = {id(module): name for name, module in children(self.module)}
+            self.names = {}
+            for name, module in children(self.module):
+                self.names.setdefault(id(module), name)  # the first, as for parameters
         return self.names.get(id(child)) or type(child).__name__
 
 
@@ -275,7 +284,7 @@ def _frozen(data: Any) -> NDArray[Any]:
 
 def _cast(leaf: Node, data: Any) -> Any:
     """``data`` as the leaf would hold it; a single number for a Value."""
-    array = np.asarray(data)
+    array = np.asarray(data.data if isinstance(data, Node) else data)
     if array.shape != np.shape(leaf.data):
         raise ValueError(f"has shape {array.shape}, and the model has {np.shape(leaf.data)} there")
     return leaf.cast_like(array if isinstance(leaf.data, np.ndarray) else array.item())

@@ -38,7 +38,7 @@ LAYERS = [
 NN_LAYERS = [
     {"nn.lookup", "nn.checks"},
     {"nn.data", "nn.activations", "nn.initializers"},
-    {"nn.losses", "nn.optimizers", "nn.files"},
+    {"nn.losses", "nn.optimizers", "nn.files", "nn.precision"},
     {"nn.metrics"},
     {"nn.training"},
     {"nn.module"},

@@ -4,10 +4,11 @@ import pathlib
 import re
 
 import numpy as np
+import pytest
 
 import nn
 from autodiff import Tensor, Value
-from nn import Layer, Module, Network, Neuron
+from nn import Dense, Layer, Module, Network, Neuron
 
 
 class Model(Module):
@@ -71,3 +72,34 @@ def test_no_gradient_is_written_by_hand():
             continue
         source = path.read_text(encoding="utf-8")
         assert not re.search(r"def \w*backward|\.grad\s*[-+*/]?=(?!=| None)", source), path
+
+
+def test_a_module_that_knows_its_parent_can_be_shown():
+    class Parent(Module):
+        def __init__(self):
+            self.child = Dense(2, 2, seed=0)
+            self.child.parent = self
+
+        def forward(self, x):
+            return self.child(x)
+
+    assert repr(Parent()).splitlines() == ["Parent(6 parameters)", "  child: Dense(2, 2)", "    parent: ..."]
+    assert Parent().summary(2).parameters == 6
+
+
+def test_a_state_may_hold_leaves():
+    one, other = Dense(2, 2, seed=0), Dense(2, 2, seed=1)
+    other.load_state_dict(dict(one.named_parameters()))
+    assert (other.weight.data == one.weight.data).all()
+    assert other.weight is not one.weight
+
+
+@pytest.mark.parametrize("state", [[1.0, 2.0], Dense(2, 2, seed=0), None])
+def test_what_is_no_state(state):
+    with pytest.raises(TypeError, match="a state is arrays by name, as state_dict"):
+        Dense(2, 2, seed=0).load_state_dict(state)
+
+
+def test_names_that_are_no_texts_are_unexpected():
+    with pytest.raises(ValueError, match="unexpected: 0"):
+        Dense(2, 2, seed=0).load_state_dict({0: np.zeros(2)})

@@ -89,3 +89,17 @@ def test_a_module_without_forward_says_what_to_write():
 
     with pytest.raises(NotImplementedError, match="Empty has no forward; write def forward"):
         Empty()(1.0)
+
+
+def test_a_module_in_two_places_has_the_name_of_its_parameters():
+    class Twice(Module):
+        def __init__(self):
+            self.first = Dense(2, 2, seed=0)
+            self.again = [self.first]
+
+        def forward(self, x):
+            return self.again[0](self.first(x))
+
+    model = Twice()
+    assert {place for _, place in scopes_of(lambda: model([[1.0, 2.0]]))} == {"first"}
+    assert [name for name, _ in model.named_parameters()] == ["first.weight", "first.bias"]
