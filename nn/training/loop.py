@@ -77,6 +77,7 @@ class Training:
                 while self.epoch <= self.epochs and self.stopped_by is None:
                     self._run_epoch()
                 self._tell("on_train_end")
+                self._write_checkpoints()
             finally:
                 self._progress.close()
         return self.history
@@ -188,6 +189,8 @@ class Training:
         loss = self.plan.loss(outputs, self.plan.samples.targets(rows))
         if not isinstance(loss, Node):
             raise TypeError(f"the loss is {loss!r}, a plain {type(loss).__name__}: compute it from the predictions")
+        if np.ndim(loss.data):
+            raise TypeError(f"the loss of a batch has shape {np.shape(loss.data)}; expected one number, such as a mean")
         return outputs, loss
 
     def rewind(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nn.files.archive import BUDGET
 from nn.files.checkpoint import SavedRun, load_checkpoint, save_checkpoint
 from nn.files.errors import CheckpointError, FlawError, reading
 from nn.files.generator_states import check_generator_state, generator_state
@@ -58,7 +60,8 @@ def checked_checkpoint(training: Training, path: str) -> SavedRun:
         CheckpointError: it is damaged, or of another training; the message shows both.
         OSError: it cannot be read.
     """
-    checkpoint = load_checkpoint(path)
+    # What was written can be read, however large: it is not compressed, and takes about the memory that it has bytes.
+    checkpoint = load_checkpoint(path, max_bytes=max(BUDGET, 2 * os.path.getsize(path)))
     with reading(path):
         progress = checkpoint.progress
         if progress is None or progress.get("kind") != KIND:

@@ -309,6 +309,17 @@ def test_any_callback_may_save(tmp_path):
     assert (load_checkpoint(path).progress["epoch"], load_checkpoint(path).progress["batch"]) == (2, 2)
 
 
+def test_what_is_saved_at_the_end_is_written(tmp_path):
+    class AtEnd(Callback):
+        def on_train_end(self, training):
+            training.save(tmp_path / "end.npz")
+
+    model = Dense(1, 1, seed=0)
+    train(model, callbacks=[AtEnd()])
+    assert exact(load_checkpoint(tmp_path / "end.npz").weights) == exact(dict(model.state_dict()))
+    assert train(epochs=5, resume_from=tmp_path / "end.npz") == train(epochs=5)
+
+
 def test_the_normalizer_is_kept_beside_the_model(tmp_path):
     from nn import Normalizer
 

@@ -288,6 +288,15 @@ def test_a_callback_that_refuses_its_state(tmp_path):
         fit(model(), **options(resume_from=path, callbacks=[Picky()]))
 
 
+def test_what_was_written_can_be_gone_on_with_however_large_it_is(tmp_path, monkeypatch):
+    path = tmp_path / "run.npz"
+    Run("dense", epochs=1).fit(Checkpoint(path))
+    monkeypatch.setitem(load_checkpoint.__kwdefaults__, "max_bytes", 10_000)
+    with pytest.raises(CheckpointError, match="max_bytes"):
+        load_checkpoint(path)
+    Run("dense", epochs=2).fit(resume_from=path)
+
+
 def test_what_cannot_be_saved_is_said_before_training(tmp_path):
     class Line:
         def __init__(self):
