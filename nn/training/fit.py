@@ -16,6 +16,7 @@ from nn.data import column_names
 from nn.lookup import Function
 from nn.optimizers.clipping import clip_by_norm, clip_by_value
 from nn.optimizers.rules import SGD, optimizer_named
+from nn.optimizers.runs import plain_number
 from nn.optimizers.schedules import Schedule
 from nn.training.callback import Callback
 from nn.training.callbacks import Checkpoint
@@ -106,6 +107,8 @@ def fit(
     samples, held_out = _held_out(samples, columns, validation_data, validation_split)
     optimizer = _optimizer(model, optimizer, learning_rate)
     schedule, per_batch = _schedule(schedule, optimizer)
+    if resume_from is None and (schedule is None or schedule.optimizer is None):
+        _check_rates(optimizer)
     clipping, clip_shown = _clipping(clip)
     plan = Plan(
         model=model,
@@ -181,11 +184,22 @@ def _schedule(given: Any, optimizer: Any) -> tuple[Schedule | None, bool]:
     return schedule, per_batch
 
 
+def _check_rates(optimizer: Any) -> None:
+    """A schedule may have brought the learning rate down to 0 in an earlier training: nothing would be learnt."""
+    groups = getattr(optimizer, "groups", None)
+    if groups and all(group["learning_rate"] == 0 for group in groups):
+        raise ValueError(
+            "the learning rate of the optimizer is 0, where a schedule may have left it; set "
+            "optimizer.learning_rate, or make the optimizer anew"
+        )
+
+
 def _clipping(given: Any) -> tuple[Callable[[list[tuple[str, Node]]], Any] | None, str]:
     """What is done to the gradients, and the same in words."""
     if given is None:
         return None, "none"
     how, bound = given if isinstance(given, tuple) and len(given) == 2 else ("norm", given)
+    bound = plain_number(bound)
     ways: dict[Any, tuple[Any, str]] = {"norm": (clip_by_norm, "max_norm"), "value": (clip_by_value, "limit")}
     if how not in ways or isinstance(bound, bool) or not isinstance(bound, int | float):
         raise TypeError(f"clip is the largest norm of the gradient, or ('value', largest number); was given {given!r}")

@@ -70,7 +70,7 @@ def scores(samples: Samples, loss: Function, metrics: dict[str, Function], batch
     """The loss and the metrics of all samples at once, so that they do not depend on the size of batches."""
     outputs = outputs_of(samples, batch_size)
     with no_grad():
-        found = {"loss": number(loss(outputs, samples.y))}
+        found = {"loss": number(loss(outputs, samples.y), "the loss")}
     return found | measured(metrics, samples.numbers(outputs), np.asarray(samples.y))
 
 
@@ -78,10 +78,7 @@ def measured(metrics: dict[str, Function], predictions: NDArray[Any], targets: N
     """Each metric as a float."""
     found = {}
     for name, metric in metrics.items():
-        value = metric(predictions, targets)
-        if np.size(value.data if isinstance(value, Node) else value) != 1:
-            raise TypeError(f"the metric {name} gives an array of shape {np.shape(value)}; expected one number")
-        found[name] = number(value)
+        found[name] = number(metric(predictions, targets), f"the metric {name}")
     return found
 
 
@@ -121,13 +118,20 @@ def metrics_named(metrics: Iterable[str | Function], loss: Function) -> dict[str
     named = {}
     for metric in given:
         function = metric_named(metric, loss)
-        name = metric if isinstance(metric, str) else name_of(function)
+        name = metric if isinstance(metric, str) else name_of(metric)
         if name in named or name == "loss":
             raise ValueError(f"two measures are called {name!r}; give one of them another __name__")
         named[name] = function
     return named
 
 
-def number(x: Any) -> float:
-    """One number as a float: of a node, what it holds."""
-    return float(x.data if isinstance(x, Node) else x)
+def number(x: Any, what: str) -> float:
+    """One number as a float: of a node, what it holds.
+
+    Raises:
+        TypeError: there are more of them; the message calls them ``what``.
+    """
+    data = x.data if isinstance(x, Node) else x
+    if np.size(data) != 1:
+        raise TypeError(f"{what} gives an array of shape {np.shape(data)}; expected one number, such as a mean")
+    return float(np.asarray(data).item())

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from autodiff import Node, Tensor, Value
 from nn.data import check_columns, checked_array, checked_rows, checked_targets, split
 
+ABSENT: Any = object()  # in the place of targets, where there are none; None in their place is a mistake
+
 
 class Model(Protocol):
     """What can be trained: it turns a row of numbers into Values, or an array of samples into a Tensor."""
@@ -32,10 +34,10 @@ class Rows:
     ([Value(3.0), Value(1.0)], [6, 5])
     """
 
-    def __init__(self, model: Model, X: Any, y: Any = None, names: tuple[str, str] = ("X", "y")) -> None:
+    def __init__(self, model: Model, X: Any, y: Any = ABSENT, names: tuple[str, str] = ("X", "y")) -> None:
         self.model = model
         self.X = checked_rows(X, getattr(model, "inputs", None), names[0])
-        self.y = [] if y is None else checked_targets(y, len(self.X), names[1], names[0]).tolist()
+        self.y = [] if y is ABSENT else checked_targets(y, len(self.X), names[1], names[0]).tolist()
 
     def __len__(self) -> int:
         return len(self.X)
@@ -62,7 +64,7 @@ class Rows:
         """These samples without the last of them, and those; see :func:`nn.data.split`."""
         return _split(self, fraction)
 
-    def numbers(self, outputs: Any) -> NDArray[Any]:
+    def numbers(self, outputs: Any, count: int | None = None) -> NDArray[Any]:
         """The numbers in outputs: (n,) where the model has one output, else (n, outputs)."""
         return np.array([row.data if isinstance(row, Node) else [value.data for value in row] for row in outputs])
 
@@ -79,11 +81,11 @@ class Arrays:
     ((2, 3), array([6, 5]))
     """
 
-    def __init__(self, model: Model, X: Any, y: Any = None, names: tuple[str, str] = ("X", "y")) -> None:
+    def __init__(self, model: Model, X: Any, y: Any = ABSENT, names: tuple[str, str] = ("X", "y")) -> None:
         self.model = model
         single = any(np.asarray(p.data).dtype == np.float32 for p in parameters_of(model))
         self.X = _in_precision(checked_array(X, None, names[0], integers=True), single)
-        self.y = self.X if y is None else _in_precision(checked_targets(y, len(self.X), names[1], names[0]), single)
+        self.y = self.X if y is ABSENT else _in_precision(checked_targets(y, len(self.X), names[1], names[0]), single)
 
     def __len__(self) -> int:
         return len(self.X)
@@ -98,8 +100,8 @@ class Arrays:
 
     def all_outputs(self, batch_size: int) -> Any:
         """What the model gives for all samples, computed ``batch_size`` at a time."""
-        starts = range(0, len(self), batch_size)
-        parts = [self.numbers(self.outputs(slice(start, start + batch_size))) for start in starts]
+        slices = [slice(start, min(start + batch_size, len(self))) for start in range(0, len(self), batch_size)]
+        parts = [self.numbers(self.outputs(rows), rows.stop - rows.start) for rows in slices]
         return Tensor(np.concatenate(parts), requires_grad=False)
 
     def like_first(self, outputs: Any, count: int) -> Any:
@@ -111,12 +113,17 @@ class Arrays:
         """These samples without the last of them, and those; see :func:`nn.data.split`."""
         return _split(self, fraction)
 
-    def numbers(self, outputs: Any) -> NDArray[Any]:
-        """The numbers in outputs."""
+    def numbers(self, outputs: Any, count: int | None = None) -> NDArray[Any]:
+        """The numbers in outputs, which are those of ``count`` samples, where that is known."""
         if not isinstance(outputs, Tensor) or not outputs.ndim:
             shown = "one number" if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
             raise TypeError(f"the model gives {shown} for a batch; expected a Tensor with an output for each sample")
         array: NDArray[Any] = outputs.data
+        if count is not None and len(array) != count:
+            raise ValueError(
+                f"the model gives an array of shape {array.shape} for a batch of {count}; expected an output for each "
+                f"sample, along the first axis (one sample of X has shape {self.X.shape[1:]})"
+            )
         return array
 
 
@@ -126,7 +133,7 @@ Samples = Rows | Arrays
 def samples_for(
     model: Model,
     X: Any,
-    y: Any = None,
+    y: Any = ABSENT,
     *,
     names: tuple[str, str] = ("X", "y"),
     columns: tuple[str, ...] | None = None,

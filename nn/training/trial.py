@@ -31,8 +31,9 @@ def try_out(plan: Plan) -> None:
         for samples, which in ((plan.samples, "training"), (plan.held_out, "validation")):
             if samples is None:
                 continue
-            first = samples.outputs(np.arange(min(plan.batch_size, len(samples))))
-            step = max(1, MOST // samples.numbers(first)[0].size)
+            rows = np.arange(min(plan.batch_size, len(samples)))
+            first = samples.outputs(rows)
+            step = max(1, MOST // samples.numbers(first, len(rows))[0].size)
             for start in range(0, len(samples), step):
                 targets = samples.y[start : start + step]
                 outputs = samples.like_first(first, len(targets))

@@ -650,3 +650,80 @@ def test_predict_and_evaluate_refuse_options():
         evaluate(model, X, LABELS[:3])
     with pytest.raises(TypeError, match=r"the metric <lambda> gives an array of shape \(23, 3\); expected one number"):
         evaluate(model, X, LABELS, loss="cross_entropy", metrics=[lambda p, t: p])
+
+
+# ── what would go wrong without a word ───────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("model", [lambda: Dense(4, 4, seed=0), lambda: Network([4, 4], seed=0)])
+def test_no_targets_are_a_mistake(model):
+    """They would else be X itself, as in an autoencoder."""
+    for attempt in (
+        lambda: fit(model(), X, None, verbose=0),
+        lambda: fit(model(), X, X, validation_data=(X, None), verbose=0),
+        lambda: evaluate(model(), X, None),
+    ):
+        with pytest.raises(TypeError, match="y is the NoneType None; expected real numbers"):
+            attempt()
+
+
+class MeanOfBatch(Module):
+    def __init__(self):
+        self.w = Tensor(np.ones((4, 1)))
+
+    def forward(self, x):
+        return (x @ self.w).mean(axis=0)
+
+
+def test_every_sample_has_an_output():
+    message = r"the model gives an array of shape \(1,\) for a batch of \d+; expected an output for each sample"
+    for attempt in (lambda m: predict(m, X), lambda m: evaluate(m, X, Y), lambda m: fit(m, X, Y, verbose=0)):
+        with pytest.raises(ValueError, match=message):
+            attempt(MeanOfBatch())
+    with pytest.raises(ValueError, match=r"shape \(2,\) for a batch of 3; .* \(one sample of X has shape \(\)\)"):
+        predict(Dense(3, 2, seed=0), [1, 2, 3])  # three samples of one whole number, and not one of three
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_a_loss_is_one_number(batch_size):
+    each = partial(mse, reduction="none")
+    with pytest.raises(
+        TypeError, match=r"the loss of a batch has shape \(\d, 1\); expected one number, such as a mean"
+    ):
+        fit(Dense(4, 1, seed=0), X, Y, loss=each, batch_size=batch_size, verbose=0)
+    with pytest.raises(TypeError, match=r"the loss gives an array of shape \(23, 1\); expected one number"):
+        evaluate(Dense(4, 1, seed=0), X, Y, loss=each)
+
+
+def test_a_metric_may_give_its_number_in_an_array():
+    def share(predictions, targets):
+        return np.array([0.25])
+
+    assert evaluate(Dense(4, 1, seed=0), X, Y, metrics=[share])["share"] == 0.25
+
+
+def test_an_optimizer_whose_learning_rate_ended_at_0_does_not_go_on_with_it():
+    model = Dense(4, 1, seed=0)
+    optimizer = SGD(model.parameters(), learning_rate=0.1)
+    options = {"loss": "mse", "optimizer": optimizer, "epochs": 2}
+    quietly(model, y=Y, schedule=CosineAnnealingLR(T_max=2), **options)
+    for again in ({}, {"schedule": CosineAnnealingLR(T_max=2)}):
+        with pytest.raises(ValueError, match="the learning rate of the optimizer is 0, where a schedule may have left"):
+            quietly(model, y=Y, **options, **again)
+    optimizer.learning_rate = 0.1
+    assert quietly(model, y=Y, **options)["loss"][1] > 0
+    bound = CosineAnnealingLR(optimizer, T_max=2)
+    first = quietly(model, y=Y, schedule=bound, **options)["learning_rate"]
+    second = quietly(model, y=Y, schedule=bound, **options)["learning_rate"]  # it goes up again from 0
+    assert first[0] == 0.1
+    assert second[0] == 0.0
+    assert 0 < second[1] < 0.1
+
+
+def test_a_metric_has_its_own_name_whatever_the_loss():
+    labels = (Y > 0).astype(int)
+    found = evaluate(Dense(4, 1, seed=0), X, labels, loss="binary_cross_entropy_with_logits", metrics=[accuracy])
+    assert list(found) == ["loss", "accuracy"]
+
+
+@pytest.mark.parametrize("clip", [np.float32(0.5), np.int64(1), ("value", np.float64(0.5))])
+def test_clip_takes_numbers_of_numpy(clip):
+    assert len(quietly(deep(), clip=clip)["loss"]) == 3
