@@ -35,7 +35,7 @@ class MultiHeadAttention(Module):
     Called on queries of shape (N, T, features) alone, it attends from the sequence to itself; ``source`` of shape
     (N, S, features) is another sequence to take up from. ``causal=True`` hides later positions. ``mask`` is a
     boolean array, True where a position may be seen: (N, S) for positions that are no filling, or (T, S) or
-    (N, T, S) for pairs. ``return_weights=True`` gives the weights too, shape (N, heads, T, S).
+    (N, T, S) for pairs, where N or T may be 1. ``return_weights=True`` gives the weights too, shape (N, heads, T, S).
 
     >>> attention = MultiHeadAttention(8, heads=2, seed=0)
     >>> output, weights = attention(np.ones((3, 5, 8)), causal=True, return_weights=True)
@@ -169,18 +169,19 @@ def _visible(mask: Any, causal: bool, shape: tuple[int, int, int]) -> NDArray[np
     visible = np.tri(t, s, dtype=bool)[None, None] if causal else None
     if mask is not None:
         given = np.asarray(mask)
-        layouts = {(n, s): given[..., None, None, :], (t, s): given[None, None], (n, t, s): given[..., None, :, :]}
-        if given.dtype != bool or given.shape not in layouts:
+        of_pairs = given.ndim == 3 and all(length in (1, full) for length, full in zip(given.shape, shape, strict=True))
+        if given.dtype != bool or not (of_pairs or given.shape in ((n, s), (t, s))):
             raise ValueError(
                 f"mask has booleans of shape (N, S) = {(n, s)}, (T, S) = {(t, s)} or (N, T, S) = {shape}, "
                 f"and was given {given.dtype} of shape {given.shape}"
             )
         if n == t > 1 and given.ndim == 2:
             raise ValueError(
-                f"a mask of shape {given.shape} is both (N, S) and (T, S); write mask[:, None, :] broadcast to"
-                f" (N, T, S) = {shape} for the first, mask[None] for the second"
+                f"a mask of shape {given.shape} is both (N, S) and (T, S); write mask[:, None, :] for"
+                " the first, mask[None] for the second"
             )
-        visible = layouts[given.shape] if visible is None else visible & layouts[given.shape]
+        given = given[:, None] if of_pairs else given[:, None, None] if given.shape == (n, s) else given[None, None]
+        visible = given if visible is None else visible & given
     if visible is None:
         return None
     blind = np.argwhere(~visible.any(axis=-1))

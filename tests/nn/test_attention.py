@@ -103,6 +103,22 @@ def test_masks_of_every_layout_agree():
     np.testing.assert_array_equal(by_sample, attention(x, mask=np.repeat(mask[:, None], 3, axis=1)).data)
     np.testing.assert_array_equal(attention(x, mask=pairs).data, attention(x, causal=True).data)
     np.testing.assert_array_equal(by_sample[1], attention(x).data[1])
+    np.testing.assert_array_equal(by_sample, attention(x, mask=mask[:, None]).data)
+    np.testing.assert_array_equal(attention(x, mask=pairs[None]).data, attention(x, causal=True).data)
+    both = attention(x, mask=mask[:, None], causal=True).data
+    np.testing.assert_array_equal(both, attention(x, mask=mask[:, None] & pairs).data)
+
+
+def test_the_advice_for_as_many_samples_as_steps_works():
+    attention = MultiHeadAttention(4, 2, seed=0)
+    x = RNG.normal(size=(2, 2, 4))
+    mask = np.array([[True, False], [True, True]])
+    with pytest.raises(ValueError, match=r"write mask\[:, None, :\] for the first, mask\[None\] for the second"):
+        attention(x, mask=mask)
+    weights = attention(x, mask=mask[:, None, :], return_weights=True)[1].data
+    assert ((weights > 0) == mask[:, None, None]).all()
+    weights = attention(x, mask=mask[None], return_weights=True)[1].data
+    assert ((weights > 0) == mask).all()
 
 
 def test_gradients_by_the_complex_step():
