@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import Tensor, matmul
+from nn.activations import ACTIVATIONS, acts_on_rows
 from nn.activations import activation as activation_named
 from nn.checks import Seed, axes_of, size
 from nn.initializers import Initializer
@@ -99,7 +100,7 @@ class RNNCell(RecurrentCell):
     Args:
         inputs: how many features x has.
         hidden: how many the state h has.
-        activation: "tanh", "relu", or another name or function.
+        activation: "tanh", "relu", or another name or function of a tensor of shape (N, hidden).
         bias: whether b, the sum of bias_ih and bias_hh, is added.
         initializer, recurrent_initializer: of W, and of U.
         seed: an integer, or the NumPy generator to draw the weights from.
@@ -122,10 +123,10 @@ class RNNCell(RecurrentCell):
 
     def begin(self, x: Any) -> tuple[Any, Step]:
         """``W x + b`` for all steps, and the step."""
-        U = self.weight_hh
+        U, bend = self.weight_hh, _of_columns(self.activation)
 
         def step(seen: Any, state: State) -> State:
-            return (self.activation(seen + matmul(U, state[0])),)
+            return (bend(seen + matmul(U, state[0])),)
 
         b = None if self.bias_ih is None else self.bias_ih + self.bias_hh
         return affine(self.weight_ih, x, b), step
@@ -226,6 +227,13 @@ class GRUCell(RecurrentCell):
             return (new + z * (h - new),)
 
         return affine(self.weight_ih, x, self.bias_ih), step
+
+
+def _of_columns(function: Function) -> Function:
+    """An activation, for samples that are columns: one that may look at several numbers is given them as rows."""
+    if function in ACTIVATIONS.values() and not acts_on_rows(function):
+        return function
+    return lambda columns: function(columns.T).T
 
 
 def affine(W: Any, x: Any, b: Any) -> Any:

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import autodiff
 from autodiff import Tensor, Value, check_gradients, observe
-from nn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from nn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell, Softmax
 from tests.nn.by_pytorch import close, part
 
 RNG = np.random.default_rng(8)
@@ -213,3 +214,20 @@ def test_no_sequences(kind):
     layer = kind(3, 2, layers=2, bidirectional=True, seed=0)
     for options in ({}, {"lengths": []}, {"lengths": np.zeros(0, int)}, {"mask": np.zeros((0, 4), bool)}):
         assert layer(np.zeros((0, 4, 3)), **options).shape == (0, 4, 4)
+
+
+@pytest.mark.parametrize(
+    "activation", ["softmax", autodiff.softmax, Softmax(), lambda h: h - autodiff.mean(h, axis=-1, keepdims=True)]
+)
+def test_an_activation_of_several_numbers_sees_those_of_one_sample(activation):
+    x = RNG.normal(size=(3, 4, 2))
+    layer = RNN(2, 5, activation=activation, bidirectional=True, seed=0)
+    together = layer(x).data
+    np.testing.assert_allclose(together, np.concatenate([layer(x[i : i + 1]).data for i in range(3)]), rtol=1e-12)
+    cell, h = layer.cells[0], np.zeros((3, 5))
+    for t in range(4):
+        h = cell(x[:, t], h)
+        np.testing.assert_allclose(h.data, together[:, t, :5], rtol=1e-12)
+        np.testing.assert_allclose(
+            h.data.sum(axis=1), np.full(3, round(float(h.data[0].sum()))), rtol=1e-12, atol=1e-12
+        )
