@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from reprlib import recursive_repr
 from textwrap import indent
+from types import MemberDescriptorType
 from typing import Any, Self
 
 import numpy as np
@@ -267,12 +268,20 @@ def _leaves(module: Module) -> Iterator[tuple[str, Node]]:
 def _parts(thing: Any) -> list[tuple[str, Any]]:
     """What a module, a list, a tuple or a dictionary holds, by name."""
     if isinstance(thing, Module):
-        return list(vars(thing).items())
+        return [*_in_slots(thing), *vars(thing).items()]
     if isinstance(thing, dict):
         return [(str(key), part) for key, part in thing.items()]
     if isinstance(thing, list | tuple):
         return [(str(i), part) for i, part in enumerate(thing)]
     return []
+
+
+def _in_slots(module: Module) -> Iterator[tuple[str, Any]]:
+    """The attributes of classes with ``__slots__``, such as data classes with ``slots=True``."""
+    for kind in reversed(type(module).__mro__):
+        for name, member in vars(kind).items():
+            if isinstance(member, MemberDescriptorType) and hasattr(module, name):
+                yield name, getattr(module, name)
 
 
 def _frozen(data: Any) -> NDArray[Any]:

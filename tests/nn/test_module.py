@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -103,3 +104,19 @@ def test_what_is_no_state(state):
 def test_names_that_are_no_texts_are_unexpected():
     with pytest.raises(ValueError, match="unexpected: 0"):
         Dense(2, 2, seed=0).load_state_dict({0: np.zeros(2)})
+
+
+def test_slots_are_walked_too():
+    @dataclass(slots=True)
+    class Slotted(Module):
+        layer: Dense
+        scale: Value
+        unset: Value = field(init=False)
+
+        def forward(self, x):
+            return self.layer(x)
+
+    model = Slotted(Dense(2, 1, seed=0), Value(1.0))
+    assert [name for name, _ in model.named_parameters()] == ["layer.weight", "layer.bias", "scale"]
+    assert model(np.ones(2)).shape == (1,)
+    assert not model.eval().layer.training
