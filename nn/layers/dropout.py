@@ -36,7 +36,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, *, seed: Seed = None) -> None:
-        if not isinstance(p, int | float) or not 0 <= p < 1:
+        if not isinstance(p, int | float | np.floating) or not 0 <= p < 1:
             raise ValueError(f"p is the probability of being dropped, from 0 to below 1, and was given {p!r}")
         self.p = float(p)
         self.rng = np.random.default_rng(seed)

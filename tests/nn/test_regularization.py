@@ -56,4 +56,4 @@ def test_bad_arguments():
 
 
 def test_repr():
-    assert repr(Dropout(0.25)) == "Dropout(0.25)"
+    assert repr(Dropout(0.25)) == repr(Dropout(np.float32(0.25))) == "Dropout(0.25)"
