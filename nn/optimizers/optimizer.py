@@ -96,6 +96,7 @@ class Optimizer:
             raise ValueError("there are no parameters to optimize")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("a parameter is given twice, and would take every step twice")
+        self._members = [group["parameters"] for group in self.groups]
         self._runs = runs_of(self.groups, {})
 
     @property
@@ -116,8 +117,8 @@ class Optimizer:
         First everything is computed, then everything is assigned: after an error nothing has moved.
 
         Raises:
-            ValueError: no parameter has a gradient, so that nothing would be learnt; or one has another shape
-                than its parameter.
+            ValueError: no parameter has a gradient, so that nothing would be learnt; one has another shape than
+                its parameter; or groups were added, or given other parameters.
         """
         runs = [run for run in self._separated() if run.parameters[0].grad is not None]
         if not runs:
@@ -261,6 +262,9 @@ class Optimizer:
 
     def _separated(self) -> list[Run]:
         """The runs, with those split up of which only some parameters have a gradient this time."""
+        members = [group["parameters"] for group in self.groups]
+        if len(members) != len(self._members) or any(a is not b for a, b in zip(members, self._members, strict=True)):
+            raise ValueError("the groups of an optimizer keep their parameters; for others, make an optimizer anew")
         runs: list[Run] = []
         for run in self._runs:
             present = [p.grad is not None for p in run.parameters]

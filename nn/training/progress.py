@@ -76,7 +76,7 @@ def progress(verbose: int, epochs: int, batches: int, done: int = 0) -> Progress
     """For 0 nothing; for 1 a bar, where tqdm is installed and a person watches, else lines; for k every k-th line."""
     if verbose == 0:
         return Silence()
-    if verbose == 1 and all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr)):
+    if verbose == 1 and _is_terminal(sys.stdout) and _is_terminal(sys.stderr):
         try:
             from tqdm import tqdm
         except ImportError:
@@ -84,6 +84,11 @@ def progress(verbose: int, epochs: int, batches: int, done: int = 0) -> Progress
         else:
             return Bar(tqdm, epochs, batches, done)
     return Lines(verbose, epochs)
+
+
+def _is_terminal(stream: Any) -> bool:
+    """Whether a person watches; what a program has put in the place of a stream may not know."""
+    return hasattr(stream, "isatty") and stream.isatty()
 
 
 def measures(history: History) -> str:

@@ -296,6 +296,22 @@ def test_exact_fractions_step_exactly():
 
 
 # ── groups, the learning rate, rules of one's own ────────────────────────────────────────────────────
+def test_groups_keep_their_parameters():
+    """Parameters that are put into a group later would else be left alone without a word."""
+    for change in (
+        lambda groups, late: groups.append({**groups[0], "parameters": (late,)}),
+        lambda groups, late: groups[0].update(parameters=(late,)),
+        lambda groups, late: groups.pop(),
+    ):
+        first, late = Value(1.0), Value(1.0)
+        optimizer = SGD([first], learning_rate=0.5)
+        first.grad = late.grad = 1.0
+        change(optimizer.groups, late)
+        with pytest.raises(ValueError, match="the groups of an optimizer keep their parameters"):
+            optimizer.step()
+        assert (first.data, late.data) == (1.0, 1.0)
+
+
 def test_groups_have_their_own_options():
     a, b = Value(1.0), Value(1.0)
     optimizer = SGD([{"parameters": [a], "learning_rate": 0.5}, {"parameters": iter([b])}], 0.125, 0.9)

@@ -72,6 +72,22 @@ def test_lines_where_output_goes_to_a_file(capsys, monkeypatch):
     assert shown.err == ""
 
 
+def test_what_stands_in_for_a_stream_may_not_know_of_terminals(monkeypatch):
+    class Tee:
+        text = ""
+
+        def write(self, text):
+            self.text += text
+
+        def flush(self):
+            pass
+
+    tee = Tee()
+    monkeypatch.setattr(sys, "stdout", tee)
+    train(epochs=2)
+    assert tee.text.count("epoch") == 2
+
+
 def test_lines_where_tqdm_is_missing(terminal, monkeypatch, capsys):
     terminal()
     monkeypatch.setitem(sys.modules, "tqdm", None)
