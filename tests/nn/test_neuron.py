@@ -135,6 +135,11 @@ BAD = {
     "half a neuron": (lambda: Layer(2, 1.5), TypeError, "outputs is a whole number, and was given 1.5"),
     "no inputs": (lambda: Neuron(0), ValueError, "inputs is at least 1"),
     "activation": (lambda: Network([2, 2, 1], "tahn"), ValueError, "no activation 'tahn'; did you mean 'tanh'"),
+    "activation of no layer": (
+        lambda: Network([2, 1], "tahn"),
+        ValueError,
+        "no activation 'tahn'; did you mean 'tanh'",
+    ),
     "output": (lambda: Network([2, 1], output="signoid"), ValueError, "did you mean 'sigmoid'"),
     "no activation": (lambda: Neuron(2, 3), TypeError, "a name or a function, and was given 3"),
 }
