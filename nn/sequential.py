@@ -16,17 +16,18 @@ class Sequential(Module):
     """Layers one after the other: each is called on what the one before gives.
 
     Args:
-        layers: modules, or plain functions such as ``autodiff.tanh``.
+        layers: modules, or plain functions such as ``nn.tanh``. An activation that a Dense or convolution is told of,
+            ``Dense(64, 128, "relu")``, also decides how its weights start; of a function that comes after it in the
+            list it knows nothing.
 
     >>> import numpy as np
-    >>> from autodiff import relu
     >>> from nn import Dense
     >>> rng = np.random.default_rng(0)
-    >>> model = Sequential(Dense(64, 128, seed=rng), relu, Dense(128, 10, seed=rng))
+    >>> model = Sequential(Dense(64, 128, "relu", seed=rng), Dense(128, 10, seed=rng))
     >>> model(np.zeros((5, 64))).shape
     (5, 10)
-    >>> model[0]
-    Dense(64, 128)
+    >>> model[1]
+    Dense(128, 10)
 
     Raises:
         TypeError: a layer that cannot be called, such as a list of layers.
