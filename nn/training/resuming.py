@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,10 @@ def checked_checkpoint(training: Training, path: str) -> SavedRun:
                 "it was not written by fit, and does not say where to go on; for the weights alone write "
                 "load_checkpoint(path).restore(model=model)"
             )
-        _compare(progress.get("plan"), training.plan.in_words)
+        saved, here = progress.get("plan"), training.plan.in_words
+        if isinstance(saved, dict) and _scheduled(training, checkpoint, saved.get("optimizer"), here["optimizer"]):
+            here["optimizer"] = saved["optimizer"]
+        _compare(saved, here)
         _check(progress, training)
     return checkpoint
 
@@ -109,6 +113,18 @@ def restore_callbacks(callbacks: Sequence[Callback], checkpoint: SavedRun) -> No
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 problem = f"its state of {kind} is refused: {type(error).__name__}: {error}"
                 raise CheckpointError(checkpoint.path, problem) from error
+
+
+def _scheduled(training: Training, checkpoint: SavedRun, saved: Any, here: str) -> bool:
+    """Whether this optimizer is as the file's, but for a learning rate that the schedule had changed there, too.
+
+    So it is after Ctrl-C, where the same optimizer is given to ``fit`` again.
+    """
+    plain = [re.sub(r"learning_rate=[^,)]*", "", str(text)) for text in (saved, here)]
+    rates = [group["learning_rate"] for group in getattr(training.optimizer, "groups", ())]
+    groups = (checkpoint.optimizer or {}).get("groups")
+    there = [group.get("learning_rate") for group in groups if isinstance(group, dict)] if type(groups) is list else []
+    return training.plan.schedule is not None and plain[0] == plain[1] and bool(rates) and repr(rates) == repr(there)
 
 
 def _compare(saved: Any, here: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """A training that goes on from a checkpoint ends with the very bits of one that was never stopped."""
 
 import random
+import signal
 
 import numpy as np
 import pytest
@@ -295,6 +296,38 @@ def test_what_was_written_can_be_gone_on_with_however_large_it_is(tmp_path, monk
     with pytest.raises(CheckpointError, match="max_bytes"):
         load_checkpoint(path)
     Run("dense", epochs=2).fit(resume_from=path)
+
+
+@pytest.mark.parametrize("per", ["epoch", "batch"])
+def test_after_ctrl_c_the_same_optimizer_goes_on(per, tmp_path):
+    """The schedule has changed its learning rate by then; in a new process, it begins as it did at first."""
+
+    class Press(Callback):
+        def on_batch_end(self, training):
+            if training.steps in presses:
+                signal.raise_signal(signal.SIGINT)
+
+    def train(model, optimizer, **given):
+        return fit(model, X, LABELS, loss="cross_entropy", optimizer=optimizer, schedule=(per, StepLR(step_size=1, gamma=0.9)),
+                   epochs=4, batch_size=9, seed=0, verbose=0, **given)  # fmt: skip
+
+    def made():
+        model = Dense(X.shape[1], 3, seed=0)
+        return model, SGD(model.parameters(), 0.1, momentum=0.9)
+
+    path, presses = tmp_path / "run.npz", []
+    expected = train(*made())
+    same, presses = made(), [4, 9]
+    with pytest.raises(KeyboardInterrupt):
+        train(*same, callbacks=[Checkpoint(path, every=100), Press()])
+    with pytest.raises(KeyboardInterrupt):
+        train(*same, callbacks=[Checkpoint(path, every=100), Press()], resume_from=path)
+    assert train(*made(), resume_from=path) == expected
+    assert train(*same, resume_from=path) == expected
+    other = made()
+    other[1].learning_rate = 0.05
+    with pytest.raises(CheckpointError, match=r"learning_rate=0\.1, .* in the file, .*learning_rate=0\.05"):
+        train(*other, resume_from=path)
 
 
 def test_what_cannot_be_saved_is_said_before_training(tmp_path):
