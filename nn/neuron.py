@@ -135,10 +135,8 @@ class Network(Module):
         self.sizes = [size(n, "each size") for n in sizes]
         if len(self.sizes) < 2:
             raise ValueError(f"sizes are the inputs and then each layer, such as [4, 8, 3]; given {self.sizes}")
-        rng, activation = (
-            np.random.default_rng(seed),
-            activation_named(activation),
-        )  # an error also where it is not used
+        rng = np.random.default_rng(seed)
+        activation = activation_named(activation)  # an error also where no layer has it
         self.layers = []
         for i, (inputs, outputs) in enumerate(pairwise(self.sizes)):
             last = i == len(self.sizes) - 2
