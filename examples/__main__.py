@@ -30,6 +30,11 @@ LESSONS = {
     "digits": Lesson("Read handwritten digits, stop in time, and look at what was misread", "4 s"),
     "digits_convolution": Lesson("Read them better, with kernels that know what a neighbour is", "15 s"),
     "deep_linear": Lesson("A network that learns in leaps, and the theory that foretells them", "3 s"),
+    "sunspots": Lesson(
+        "Forecast the sun: a straight rule, and networks with a memory, from primitives and from nn", "2 min"
+    ),
+    "lstm_cell": Lesson("Inside an LSTM cell, gate by gate, and the way that the gradient takes back", "2 s"),
+    "names": Lesson("Learn names letter by letter, and write new ones", "90 s"),
 }
 
 
