@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from reprlib import recursive_repr
 from textwrap import indent
-from types import MemberDescriptorType
 from typing import Any, Self
 
 import numpy as np
@@ -268,7 +267,7 @@ def _leaves(module: Module) -> Iterator[tuple[str, Node]]:
 def _parts(thing: Any) -> list[tuple[str, Any]]:
     """What a module, a list, a tuple or a dictionary holds, by name."""
     if isinstance(thing, Module):
-        return [*_in_slots(thing), *vars(thing).items()]
+        return list(_attributes(thing).items())
     if isinstance(thing, dict):
         return [(str(key), part) for key, part in thing.items()]
     if isinstance(thing, list | tuple):
@@ -276,12 +275,11 @@ def _parts(thing: Any) -> list[tuple[str, Any]]:
     return []
 
 
-def _in_slots(module: Module) -> Iterator[tuple[str, Any]]:
-    """The attributes of classes with ``__slots__``, such as data classes with ``slots=True``."""
-    for kind in reversed(type(module).__mro__):
-        for name, member in vars(kind).items():
-            if isinstance(member, MemberDescriptorType) and hasattr(module, name):
-                yield name, getattr(module, name)
+def _attributes(module: Module) -> dict[str, Any]:
+    """The attributes of a module, those in slots too, as data classes with ``slots=True`` have them."""
+    state: Any = object.__getstate__(module)  # what pickle would keep: a dictionary, or it and one of the slots
+    in_dictionary, in_slots = state if isinstance(state, tuple) else (state, None)
+    return {**(in_slots or {}), **(in_dictionary or {})}
 
 
 def _frozen(data: Any) -> NDArray[Any]:
