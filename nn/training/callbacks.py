@@ -78,6 +78,7 @@ class EarlyStopping(Callback):
     def state_dict(self) -> dict[str, Any]:
         """The best so far, and how long ago it was."""
         return {
+            "monitor": self.best.monitor,
             "best": self.best.number,
             "best_epoch": self.best_epoch,
             "waited": self.waited,
@@ -208,7 +209,9 @@ class Checkpoint(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """The best so far."""
-        return {"best": self.best.number if self.best else None}
+        return (
+            {"monitor": self.best.monitor, "best": self.best.number} if self.best else {"monitor": None, "best": None}
+        )
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on comparing with it."""

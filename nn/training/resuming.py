@@ -97,7 +97,7 @@ def restore(training: Training, checkpoint: SavedRun) -> None:
 
 
 def restore_callbacks(callbacks: Sequence[Callback], checkpoint: SavedRun) -> None:
-    """Let each callback remember what one of its kind remembered; one that is new begins afresh.
+    """Let each callback remember what one of its kind remembered that watched the same; one that is new begins afresh.
 
     Raises:
         CheckpointError: a state does not fit.
@@ -105,8 +105,9 @@ def restore_callbacks(callbacks: Sequence[Callback], checkpoint: SavedRun) -> No
     assert checkpoint.progress is not None
     left = list(checkpoint.progress["callbacks"])
     for callback in callbacks:
-        kind = type(callback).__name__
-        place = next((i for i, saved in enumerate(left) if saved[0] == kind), None)
+        kind, monitor = type(callback).__name__, callback.state_dict().get("monitor")
+        alike = [i for i, saved in enumerate(left) if saved[0] == kind and saved[1].get("monitor") == monitor]
+        place = alike[0] if alike else None
         if place is not None:
             try:
                 callback.load_state_dict(left.pop(place)[1])

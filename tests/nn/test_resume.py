@@ -129,6 +129,23 @@ def test_generators_of_dropout_and_order_go_on(tmp_path):
     assert repr(run.options["seed"].bit_generator.state) == repr(straight.options["seed"].bit_generator.state)
 
 
+def test_a_callback_that_watches_something_else_begins_afresh(tmp_path):
+    """The best loss is no best r2, and a checkpoint of the latest epoch knows no best."""
+
+    def train(*callbacks, **given):
+        return fit(Dense(5, 1, seed=0), X, X[:, 0] + 9, metrics=["r2"], seed=0, verbose=0, callbacks=callbacks, **given)
+
+    path, best = tmp_path / "run.npz", tmp_path / "best.npz"
+    train(EarlyStopping("loss"), Checkpoint(path), Checkpoint(best, save_best_only=True, monitor="loss"), epochs=2)
+    watching = Checkpoint(best, save_best_only=True, monitor="loss")
+    history = train(watching, resume_from=path, epochs=2)
+    assert watching.best.number == history["loss"][-1]
+    stopping = EarlyStopping("r2", patience=1)
+    history = train(stopping, resume_from=path, epochs=4)
+    assert history["loss"][1] > 1 > history["r2"][2]  # as an r2, such a loss would never be beaten
+    assert (stopping.best_epoch, stopping.best.number) == (4, history["r2"][3])
+
+
 def test_the_best_epoch_is_kept(tmp_path):
     path = tmp_path / "best.npz"
     run = Run("dense", epochs=6, callbacks=[])
