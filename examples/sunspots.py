@@ -210,8 +210,8 @@ def by_hand(sun: Sun, epochs: int, rng: np.random.Generator, shown: bool = False
     W, U, V = draw(MEMBERS, 1, HIDDEN), draw(MEMBERS, HIDDEN, HIDDEN), draw(MEMBERS, HIDDEN, 1)
     b, c = Tensor(np.zeros((MEMBERS, 1, HIDDEN))), Tensor(np.zeros((MEMBERS, 1, 1)))
 
-    def forecast(x: Array) -> Tensor:
-        h = np.zeros((MEMBERS, len(x), HIDDEN))
+    def forecast(x: Array) -> Any:
+        h: Any = np.zeros((MEMBERS, len(x), HIDDEN))
         for year in range(WINDOW):
             h = tanh(x[:, year, None] @ W + h @ U + b)
         return h @ V + c  # of shape (members, windows, 1)
