@@ -32,9 +32,14 @@ def elementwise(name: str, number: Any, array: Any, *partials: Any, **columns: A
 _power      = lambda a, b: math.pow(a, b) if type(a) is float is type(b) else a ** b
 _sign       = lambda x: x if x != x else (x > 0) - (x < 0)
 _logaddexp  = lambda a, b: a + LN2 if a == b else builtins.max(a, b) + math.log1p(math.exp(-builtins.abs(a - b)))
-_softplus: Any = lambda x: np.log1p(np.exp(x)) if np.iscomplexobj(x) else np.logaddexp(x, 0)
+_softplus: Any = lambda x: np.log1p(np.exp(x)) if np.iscomplexobj(x) else np.logaddexp(_real(x), 0)
+
+def _real(x: Any) -> Any:
+    """Whole numbers as floats: a uint8 would wrap around at -x."""
+    return x if isinstance(x, complex) or x.dtype.kind in "fc" else x.astype(float)
 
 def _sigmoid(x: Any) -> Any:
+    x = _real(x)
     s = 1 / (1 + np.exp(-x))
     if s.dtype.kind == "c" or (s.size and x.item(x.argmin()) > -709):
         return s
@@ -48,7 +53,7 @@ def _is_positive(x: Any) -> Any:
         return (x > 0).astype(x.dtype)
     return np.heaviside(x, 0)  # keeps NaN, and takes twenty times as long
 
-_elu: Any   = lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+_elu: Any   = lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(_real(x), 0)))
 _selu       = lambda x: SELU_SCALE * _elu(x, SELU_ALPHA)
 _gelu_gate: Any = lambda x: 2 * GELU_SCALE * (x + GELU_CUBIC * x * x * x)
 _clip       = lambda x, min=None, max=None: np.clip(x, min, max)
@@ -119,7 +124,7 @@ arctanh    = elementwise("arctanh",    math.atanh,  np.arctanh,   lambda x, out:
 # ── functions of neural networks ─────────────────────────────────────────────────────────────────────
 sigmoid     = elementwise("sigmoid",     lambda x: 1 / (1 + math.exp(-x)) if x > -709 else math.exp(x), _sigmoid, lambda x, out: out * sigmoid(-x), latex=r"\sigma\left({0}\right)", symbol="σ", doc="1 / (1 + exp(-x)). Its derivative s(x) s(-x) keeps its digits far from 0.")
 softplus    = elementwise("softplus",    lambda x: builtins.max(x, 0.0) + math.log1p(math.exp(-builtins.abs(x))), _softplus, lambda x, out: sigmoid(x), doc="log(1 + exp(x)), without overflow.")
-log_sigmoid = elementwise("log_sigmoid", lambda x: builtins.min(x, 0.0) - math.log1p(math.exp(-builtins.abs(x))), lambda x: -_softplus(-x), lambda x, out: sigmoid(-x), latex=r"\log \sigma\left({0}\right)", doc="log(sigmoid(x)), without underflow.")
+log_sigmoid = elementwise("log_sigmoid", lambda x: builtins.min(x, 0.0) - math.log1p(math.exp(-builtins.abs(x))), lambda x: -_softplus(-_real(x)), lambda x, out: sigmoid(-x), latex=r"\log \sigma\left({0}\right)", doc="log(sigmoid(x)), without underflow.")
 relu        = elementwise("relu",        _relu, lambda x: np.maximum(x, 0), lambda x, out: is_positive(x), selects=True, analytic=False, domain=[(0.1, 2)], kinks=[0.0], latex=r"\mathrm{{relu}}\left({0}\right)")
 leaky_relu  = elementwise("leaky_relu",  lambda x, negative_slope=0.01: x if x > 0 else negative_slope * x, lambda x, negative_slope=0.01: np.where(x > 0, x, negative_slope * x),
     lambda x, out, negative_slope: is_positive(x) + negative_slope * (1 - is_positive(x)), analytic=False, domain=[(0.1, 2)], kinks=[0.0], cases=[([()], {"negative_slope": 0.3})])
@@ -127,9 +132,9 @@ elu         = elementwise("elu",         lambda x, alpha=1.0: x if x > 0 else al
     lambda x, out, alpha: is_positive(x) + (1 - is_positive(x)) * alpha * exp(minimum(x, 0)), analytic=False, domain=[(-2, -0.1)], kinks=[0.0], cases=[([()], {"alpha": 0.7})], source="Clevert, Unterthiner, Hochreiter 2015, arXiv:1511.07289")
 selu        = elementwise("selu",        lambda x: SELU_SCALE * (x if x > 0 else SELU_ALPHA * math.expm1(x)), _selu,
     lambda x, out: SELU_SCALE * (is_positive(x) + (1 - is_positive(x)) * SELU_ALPHA * exp(minimum(x, 0))), analytic=False, domain=[(-2, -0.1)], kinks=[0.0], source="Klambauer, Unterthiner, Mayr, Hochreiter 2017, arXiv:1706.02515")
-gelu        = elementwise("gelu",        lambda x: 0.5 * x * math.erfc(-x / ROOT2), lambda x: 0.5 * x * special.erfc(-x / ROOT2),
+gelu        = elementwise("gelu",        lambda x: 0.5 * x * math.erfc(-x / ROOT2), lambda x: 0.5 * x * special.erfc(-_real(x) / ROOT2),
     lambda x, out: 0.5 * erfc(-x / ROOT2) + x * exp(-0.5 * x * x) / ROOT_2PI, analytic=False, doc="x Φ(x), with the normal distribution function Φ.", source="Hendrycks, Gimpel 2016, arXiv:1606.08415")
-gelu_tanh   = elementwise("gelu_tanh",   lambda x: x * sigmoid.number(_gelu_gate(x)), lambda x: x * _sigmoid(_gelu_gate(x)),
+gelu_tanh   = elementwise("gelu_tanh",   lambda x: x * sigmoid.number(_gelu_gate(x)), lambda x: x * _sigmoid(_gelu_gate(_real(x))),
     lambda x, out: sigmoid(_gelu_gate(x)) * (1 + x * sigmoid(-_gelu_gate(x)) * 2 * GELU_SCALE * (1 + 3 * GELU_CUBIC * x * x)), doc="gelu with tanh in the place of the error function: x / 2 (1 + tanh(u)) = x sigmoid(2 u).", source="Hendrycks, Gimpel 2016, arXiv:1606.08415")
 silu        = elementwise("silu",        lambda x: x * sigmoid.number(x), lambda x: x * _sigmoid(x), lambda x, out: sigmoid(x) * (1 + x * sigmoid(-x)), doc="x sigmoid(x), also called swish.", source="Elfwing, Uchibe, Doya 2017, arXiv:1702.03118")
 erf         = elementwise("erf",         math.erf,    special.erf,  lambda x, out:  2 / math.sqrt(math.pi) * exp(-x * x), analytic=False, source="Cody 1969, Math. Comp. 23")

@@ -68,7 +68,7 @@ def _mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.add.reduce(x, axis=axis, keepdims=keepdims) / count(x, axis)
 
 def _var(x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
-    x = np.asarray(x)
+    x = _floating(x)
     return np.sum(centered(x, axis) ** 2, axis=axis, keepdims=keepdims) / builtins.max(count(x, axis) - ddof, 0)
 
 _std         = lambda x, axis=None, keepdims=False, ddof=0: np.sqrt(_var(x, axis, keepdims, ddof))

@@ -167,3 +167,19 @@ def test_prod_of_no_entries():
     x = Tensor(np.zeros((2, 0)))
     assert x.prod(axis=1).data.tolist() == [1, 1]
     assert gradients(x.prod(), [x])[0].shape == (2, 0)
+
+
+# ── whole numbers ────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    "name", ["sigmoid", "log_sigmoid", "softplus", "silu", "elu", "selu", "gelu", "gelu_tanh", "var", "std"]
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int64, bool])
+def test_small_whole_numbers_do_not_wrap_around(name, dtype):
+    numbers = np.array([1, 0, 1, 1] if dtype is bool else [3, 1, 0, 7], dtype)
+    function = getattr(ad, name)
+    np.testing.assert_array_equal(function(Tensor(numbers)).data, function(Tensor(numbers.astype(float))).data)
+
+
+def test_an_operation_that_numpy_does_not_have_for_a_type_says_so():
+    with pytest.raises(TypeError, match=r"sign of shape \(2,\): ufunc 'sign' did not contain a loop"):
+        ad.sign(Tensor([True, False]))
