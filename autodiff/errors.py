@@ -142,7 +142,6 @@ def in_context(error: Exception, op: Any, inputs: Any, params: dict[str, Any]) -
     """The same kind of error, with the operation, the shapes and the parameters that met."""
     shapes = " and ".join(f"{x.label or 'shape'} {x.shape}" for x in inputs)
     given = "".join(f", {k}={v!r}"[:80] for k, v in params.items() if v is not op.defaults.get(k))
-    kind = next(
-        kind for kind in (ValueError, IndexError, TypeError) if isinstance(error, kind)
-    )  # not NumPy's own kinds
+    kinds = (np.linalg.LinAlgError, ValueError, IndexError, TypeError)  # NumPy has others, which are hard to make
+    kind = next(kind for kind in kinds if isinstance(error, kind))
     return kind(f"{op.name} of {shapes}{given}: {error}")
