@@ -307,8 +307,11 @@ def report(
     tell(f"""
         Validation is the column that we choose by, and it says {chosen}. And the test? Its committees err by
         {errors[chosen].mean():.2f} on average; the linear forecast errs by {rivals[0]:.2f}, and that of roots by
-        {rivals[1]:.2f}.
-
+        {rivals[1]:.2f}.""")
+    if errors[chosen].mean() > rivals[0]:
+        tell("So the networks lose. They have not learnt for long enough: try more --epochs.")
+        return
+    tell(f"""
         Where is the difference? In the years in which the sun rose, the linear forecast errs by
         {wrong(linear_line, rose):.1f} and the first committee of {chosen} by {wrong(line, rose):.1f}; in those in which
         it fell, by {wrong(linear_line, fell):.1f} and {wrong(line, fell):.1f}. Cycles rise faster than they fall, and
