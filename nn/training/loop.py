@@ -126,7 +126,7 @@ class Training:
             self.outputs.append(self.plan.samples.numbers(outputs))
 
     def _look_at_gradients(self) -> None:
-        """Let callbacks see them, refuse those of a loss that is no number, and clip them."""
+        """Let callbacks see them, clip them, and refuse what is no number."""
         for hook in self._hooks["on_gradients"]:
             self._call(hook)
         if not math.isfinite(self.batch_loss):
@@ -136,6 +136,11 @@ class Training:
             )
         if self.plan.clip is not None:
             self.plan.clip(self.named_parameters)
+        for name, p in self.named_parameters:
+            if p.grad is not None and not _finite(p.grad):
+                place = f"in epoch {self.epoch}, batch {self.batch + 1}, though the loss is {self.batch_loss:.4g}"
+                hint = "see with callbacks=[StopOnNaN()] where it comes from"
+                raise FloatingPointError(f"the gradient of {name} is not finite {place}; {hint}")
 
     def _end_epoch(self) -> None:
         """Measure, record, and go on to the next epoch."""
@@ -256,6 +261,14 @@ class _Fleeting:
                 leaf.data = data
         for generator, state in zip(self.generators, self.states, strict=True):
             generator.bit_generator.state = state
+
+
+@np.errstate(all="ignore")
+def _finite(gradient: Any) -> bool:
+    if isinstance(gradient, np.ndarray):
+        total = np.add.reduce(gradient, axis=None)  # quick, and finite nearly always where the numbers are
+        return bool(np.isfinite(total) or np.isfinite(gradient).all())
+    return math.isfinite(gradient)
 
 
 def _overriding(plan: Plan, event: str) -> list[Any]:

@@ -4,10 +4,9 @@ import math
 from functools import partial
 
 import numpy as np
-import pandas
-import polars
 import pytest
 
+import autodiff
 from autodiff import Tensor
 from nn import (
     SGD,
@@ -37,6 +36,8 @@ from nn import (
 )
 from nn.metrics import accuracy, f1
 from tests.nn.faults.trainings import exact
+
+pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(23, 4))
@@ -727,3 +728,19 @@ def test_a_metric_has_its_own_name_whatever_the_loss():
 @pytest.mark.parametrize("clip", [np.float32(0.5), np.int64(1), ("value", np.float64(0.5))])
 def test_clip_takes_numbers_of_numpy(clip):
     assert len(quietly(deep(), clip=clip)["loss"]) == 3
+
+
+def test_a_gradient_that_is_no_number_stops_before_the_update():
+    class Kink(Module):
+        def __init__(self):
+            self.w = Tensor([0.0])
+
+        def forward(self, x):
+            return autodiff.sqrt(autodiff.square(Tensor(x, requires_grad=False) @ self.w))  # at 0: inf · 0
+
+    model = Kink()
+    with pytest.raises(
+        FloatingPointError, match=r"the gradient of w is not finite in epoch 1, batch 1, though the loss"
+    ):
+        fit(model, [[1.0], [2.0]], [0.0, 0.0], epochs=1, batch_size=2, verbose=0)
+    assert model.w.data.tolist() == [0.0]
