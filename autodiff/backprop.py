@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.chain import edges, gathered, seed_of
+from autodiff.chain import array_edges, edges, gathered, seed_of
 from autodiff.context import current
 from autodiff.errors import leaf_changed
 from autodiff.graph import Node
@@ -96,7 +96,8 @@ def sweep(order: Sequence[Node], adjoints: dict[Node, Any], create_graph: bool =
             except ArithmeticError:  # 1 / 0, 0 * inf and their like, before anything was added
                 pass
         if op.into is None or create_graph or not gathered(node, upstream, adjoints, owned):
-            for x, contribution in edges(node, upstream, create_graph):
+            quick = op.scalar is not None and type(upstream) is np.ndarray and not op.selects
+            for x, contribution in array_edges(node, upstream) if quick else edges(node, upstream, create_graph):
                 if contribution is not None:
                     adjoints[x] = adjoints[x] + contribution if x in adjoints else contribution
         yield node
@@ -123,16 +124,15 @@ def backward(output: Node, seed: Any = None) -> None:
     adjoints = {output: seed_of(output, seed)}
     taken: set[int] = set()
     drain(newest_first(output), adjoints, output)
-    for node, gradient in adjoints.items():
-        if node.op is None:
-            if node._notes is not None:
-                gradient = hooked(node, gradient)
-            adjoints[node] = node.own(gradient if node.grad is None else node.grad + gradient, taken)
-        elif type(gradient) is np.ndarray and id(gradient) not in taken:
-            gradient.setflags(False)  # type: ignore[call-arg]  # several nodes may share it: for looking at only
-        elif type(gradient) is not float:
-            adjoints[node] = node.own(gradient, taken)
+    for node in [node for node in adjoints if node.op is None]:
+        gradient = adjoints[node] if node._notes is None else hooked(node, adjoints[node])
+        adjoints[node] = node.own(gradient if node.grad is None else node.grad + gradient, taken)
     for node, gradient in adjoints.items():  # only now: an error above has left every .grad as it was
+        if node.op is not None and type(gradient) is not float:
+            if type(gradient) is np.ndarray and id(gradient) not in taken:
+                gradient.setflags(False)  # type: ignore[call-arg]  # several may share it: for looking at only
+            else:
+                gradient = node.own(gradient, taken)
         node.grad = gradient
 
 

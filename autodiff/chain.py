@@ -32,8 +32,6 @@ def seed_of(output: Node, seed: Any) -> Any:
 def edges(node: Node, upstream: Any, create_graph: bool = False) -> Sequence[tuple[Node, Any]]:
     """Each input with what flows back to it over this edge, or with None where it carries no gradient."""
     op: Any = node.op
-    if op.scalar is not None and type(upstream) is np.ndarray and not op.selects:
-        return _array_edges(node, upstream, op.scalar)  # type: ignore[no-any-return]
     params, inputs = node.params, node.inputs
     values, out = (inputs, node) if create_graph else ([x._held for x in inputs], node._held)
     flows = []
@@ -57,8 +55,9 @@ def edges(node: Node, upstream: Any, create_graph: bool = False) -> Sequence[tup
     return flows
 
 
-def _array_edges(node: Node, upstream: Any, partials: Any) -> Any:
+def array_edges(node: Node, upstream: Any) -> Any:
     """What :func:`edges` gives for functions of one or two arrays without parameters, in less time."""
+    partials: Any = node.op.scalar  # type: ignore[union-attr]
     a, b, out = node._a, node._b, node._held
     held = a._held
     if b is None:

@@ -40,7 +40,9 @@ def _real(x: Any) -> Any:
 
 def _sigmoid(x: Any) -> Any:
     x = _real(x)
-    s = 1 / (1 + np.exp(-x))
+    s = np.exp(-x)
+    s += 1
+    s = 1 / s
     if s.dtype.kind == "c" or (s.size and x.item(x.argmin()) > -709):
         return s
     return np.where(x > -709, s, np.exp(np.minimum(x, 0)))  # exp(-x) has overflown

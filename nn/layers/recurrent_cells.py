@@ -126,7 +126,7 @@ class RNNCell(RecurrentCell):
         U, bend = self.weight_hh, _of_columns(self.activation)
 
         def step(seen: Any, state: State) -> State:
-            return (bend(seen + matmul(U, state[0])),)
+            return (bend(seen + U @ state[0]),)
 
         b = None if self.bias_ih is None else self.bias_ih + self.bias_hh
         return affine(self.weight_ih, x, b), step
@@ -178,7 +178,7 @@ class LSTMCell(RecurrentCell):
 
         def step(seen: Any, state: State) -> State:
             h, c = state
-            z = seen + matmul(U, h)
+            z = seen + U @ h
             gates, g = z[: 3 * n].sigmoid(), z[3 * n :].tanh()
             i, f, o = gates[:n], gates[n : 2 * n], gates[2 * n :]
             c = f * c + i * g
@@ -218,7 +218,7 @@ class GRUCell(RecurrentCell):
 
         def step(seen: Any, state: State) -> State:
             (h,) = state
-            held = matmul(U, h)
+            held = U @ h
             if held_bias is not None:
                 held = held + held_bias
             gates = (seen[: 2 * n] + held[: 2 * n]).sigmoid()
