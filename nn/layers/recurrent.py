@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff import Tensor, concatenate, scope, stack, where
+from autodiff import concatenate, scope, stack, where
 from autodiff.context import silent
 from nn.checks import Seed, axes_of, head, size
 from nn.layers.dropout import Dropout
-from nn.layers.recurrent_cells import GRUCell, LSTMCell, RecurrentCell, RNNCell, State
+from nn.layers.recurrent_cells import GRUCell, LSTMCell, RecurrentCell, RNNCell, State, parts_of
 from nn.lookup import Function
 from nn.module import Module
 
@@ -111,14 +111,8 @@ class Recurrent(Module):
         first, count = self.cells[0], len(self.cells) + len(self.backward_cells)
         if state is None:
             return [tuple(part.T for part in first.checked_state(None, samples))] * count
-        parts = state if isinstance(state, tuple) else (state,)
-        expected = (count, samples, self.hidden)
-        if len(parts) != len(first.parts) or any(np.shape(part) != expected for part in parts):
-            words = " and ".join(f"{name} of shape {expected}" for name in first.parts)
-            shown = " and ".join(str(np.shape(part)) for part in parts)
-            raise ValueError(f"the state of {type(self).__name__} is {words}; given {shown}")
-        tensors = [part if isinstance(part, Tensor) else Tensor(part, requires_grad=False) for part in parts]
-        return [tuple(part[i].T for part in tensors) for i in range(count)]
+        parts = parts_of(type(self).__name__, state, first.parts, (count, samples, self.hidden))
+        return [tuple(part[i].T for part in parts) for i in range(count)]
 
     def _state_of(self, last: list[State]) -> Any:
         return self.cells[0].state_of(tuple(stack([part.T for part in parts]) for parts in zip(*last, strict=True)))

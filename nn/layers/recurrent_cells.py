@@ -70,15 +70,10 @@ class RecurrentCell(Module):
 
     def checked_state(self, state: Any, samples: int) -> State:
         """A state as a tuple of its parts, each of shape (N, hidden); zeros for None."""
-        expected = (samples, self.hidden)
+        shape = (samples, self.hidden)
         if state is None:
-            return (Tensor(np.zeros(expected, self.weight_hh.dtype), requires_grad=False),) * len(self.parts)
-        parts = state if isinstance(state, tuple) else (state,)
-        if len(parts) != len(self.parts) or any(np.shape(part) != expected for part in parts):
-            words = " and ".join(f"{name} of shape {expected}" for name in self.parts)
-            shown = " and ".join(str(np.shape(part)) for part in parts)
-            raise ValueError(f"the state of {self!r} is {words}; given {shown}")
-        return tuple(part if isinstance(part, Tensor) else Tensor(part, requires_grad=False) for part in parts)
+            return (Tensor(np.zeros(shape, self.weight_hh.dtype), requires_grad=False),) * len(self.parts)
+        return parts_of(repr(self), state, self.parts, shape)
 
     def state_of(self, parts: State) -> Any:
         """The parts of a state as a caller sees them: h alone, or (h, c)."""
@@ -234,6 +229,16 @@ def _of_columns(function: Function) -> Function:
     if function in ACTIVATIONS.values() and not acts_on_rows(function):
         return function
     return lambda columns: function(columns.T).T
+
+
+def parts_of(owner: str, state: Any, names: tuple[str, ...], shape: tuple[int, ...]) -> State:
+    """A state that was given, h alone or (h, c), as tensors of the shape that each part must have."""
+    parts = state if isinstance(state, tuple) else (state,)
+    if len(parts) != len(names) or any(np.shape(part) != shape for part in parts):
+        expected = " and ".join(f"{name} of shape {shape}" for name in names)
+        given = " and ".join(str(np.shape(part)) for part in parts)
+        raise ValueError(f"the state of {owner} is {expected}; given {given}")
+    return tuple(part if isinstance(part, Tensor) else Tensor(part, requires_grad=False) for part in parts)
 
 
 def affine(W: Any, x: Any, b: Any) -> Any:

@@ -96,7 +96,8 @@ def fit(
             length than the model takes; or an option is out of range.
         TypeError: X or y holds something other than numbers, or the loss does not return a node.
         IndexError: a class index is out of range.
-        FloatingPointError: the loss of a batch is NaN or infinite; nothing has moved then since the batch before.
+        FloatingPointError: the loss of a batch, or its gradient after clipping, is NaN or infinite; nothing has moved
+            then since the batch before.
         CheckpointError: ``resume_from`` is damaged, or of another training; the message shows both.
         OSError: a checkpoint or a history cannot be written, or ``resume_from`` not be read.
         KeyboardInterrupt: Ctrl-C was pressed.
