@@ -6,6 +6,7 @@ import pytest
 
 import autodiff as ad
 from autodiff import TABLE, Tensor, Value, gradients, primitive
+from autodiff.context import silent
 from tests.autodiff.reference import pullback, relative_error
 
 
@@ -183,3 +184,14 @@ def test_small_whole_numbers_do_not_wrap_around(name, dtype):
 def test_an_operation_that_numpy_does_not_have_for_a_type_says_so():
     with pytest.raises(TypeError, match=r"sign of shape \(2,\): ufunc 'sign' did not contain a loop"):
         ad.sign(Tensor([True, False]))
+
+
+def test_silence_holds_for_all_operations_inside_and_no_longer():
+    with np.errstate(all="raise"):
+        with silent():
+            assert Tensor([0.0]).log().data[0] == -np.inf
+            assert (Tensor([1.0]) / 0.0).data[0] == np.inf
+        assert set(np.geterr().values()) == {"raise"}
+        assert Tensor([0.0]).log().data[0] == -np.inf  # as outside, each operation for itself
+        with pytest.raises(FloatingPointError):
+            np.log(np.zeros(1))
