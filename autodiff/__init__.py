@@ -14,6 +14,7 @@ from autodiff.context import enable_grad, no_grad, observe, scope
 from autodiff.errors import AnomalyError, AutodiffError, ExactError, GradientMismatchError, GraphError
 from autodiff.explanation import Explanation, explain
 from autodiff.graph import Node
+from autodiff.origins import source_lines
 from autodiff.primitives.elementwise import (
     abs,
     add,
@@ -248,6 +249,7 @@ __all__ = [
     "softplus",
     "solve",
     "sort",
+    "source_lines",
     "split",
     "sqrt",
     "square",

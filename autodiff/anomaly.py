@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,32 +12,8 @@ from autodiff.chain import edges
 from autodiff.context import observe
 from autodiff.errors import AnomalyError
 from autodiff.graph import Node
+from autodiff.origins import caller, remember
 from autodiff.primitives.row import Primitive, plain
-
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The line of the user's program that made a node."""
-
-    filename: str
-    line: int
-    function: str
-
-    def __str__(self) -> str:
-        import linecache  # costs a tenth of the time to import this package
-
-        code = linecache.getline(self.filename, self.line).strip()
-        return f"{self.filename}:{self.line} in {self.function}" + (f":  {code}" if code else "")
-
-
-def caller() -> Origin:
-    """The innermost line of the stack that is outside this package."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_HERE):
-        frame = frame.f_back
-    return Origin(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
 
 
 @contextmanager
@@ -70,8 +43,7 @@ class _Detector:
     """Watches nodes being made and gradients being passed back."""
 
     def __call__(self, node: Node, op: Primitive, inputs: tuple[Node, ...]) -> None:
-        origin = caller()
-        node._notes = {**(node._notes or {}), "origin": origin}
+        origin = remember(node, caller())
         if not _finite(node._held):
             given = ", ".join(_shown(x) for x in inputs)
             raise AnomalyError(

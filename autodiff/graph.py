@@ -96,7 +96,7 @@ class Node:
         self.clock = tick()
 
     is_leaf = property(lambda self: self.op is None, doc="Whether it was given rather than computed.")
-    origin = property(lambda self: (self._notes or {}).get("origin"), doc="Its source line, inside detect_anomaly().")
+    origin = property(lambda self: (self._notes or {}).get("origin"), doc="Its source line, inside source_lines().")
 
     def name(self) -> str:
         """The label, or what stands in its place in a message."""

@@ -21,7 +21,7 @@ LAYERS = [
     {"autodiff.errors"},
     {"autodiff.context"},
     {"autodiff.graph"},
-    {"autodiff.primitives", "autodiff.copying"},
+    {"autodiff.primitives", "autodiff.copying", "autodiff.origins"},
     {"autodiff.casting", "autodiff.hooks"},
     {"autodiff.chain"},
     {"autodiff.backprop"},

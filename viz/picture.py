@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,6 +11,7 @@ from typing import Any, Literal, get_args
 from autodiff import Node
 from viz.dot_layout import DotError, by_dot
 from viz.dot_source import digraph
+from viz.export import saved
 from viz.face import face_of
 from viz.layout import Direction, Layout, Point, best_direction, built_in
 from viz.model import Edge, Graph, graph_from, in_order
@@ -73,17 +73,7 @@ class Picture:
             ValueError: the name ends neither in .svg nor in .dot.
             FileNotFoundError: there is no such folder.
         """
-        path = Path(path)
-        written: dict[str, Callable[[], str]] = {".svg": lambda: self.svg, ".dot": lambda: str(self.to_dot().source)}
-        if path.suffix.lower() not in written:
-            raise ValueError(
-                f"a picture is saved as .svg or .dot, and {path.name!r} ends otherwise;"
-                " a browser or rsvg-convert makes PNG and PDF from the .svg"
-            )
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"the folder {str(path.parent)!r} for {path.name!r} does not exist; make it first")
-        _write(path, written[path.suffix.lower()]())
-        return path
+        return saved(self, Path(path))
 
 
 def draw(
@@ -179,14 +169,3 @@ def _laid_out(
 def _title(graph: Graph) -> str:
     names = [box.name for box in graph.boxes if box.is_output and box.name]
     return clean(f"Computation graph of {', '.join(names)}" if names else "Computation graph")
-
-
-def _write(path: Path, text: str) -> None:
-    """All of the text or nothing: into a file beside it, which then takes its name."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_text(text, encoding="utf-8", newline="\n")
-        beside.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            beside.unlink()

@@ -6,7 +6,8 @@ no reference to anything outside the file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from math import hypot
 
@@ -20,19 +21,44 @@ from viz.text import is_plain
 _LONGEST_HOVER = 4000
 
 
-def svg_of(graph: Graph, faces: Sequence[Face], layout: Layout, *, title: str, note: str, theme: Theme) -> str:
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a drawing says besides its graph: classes of boxes and edges, and the CSS that gives them a look.
+
+    Every rule of the CSS begins with ``{root}``, which becomes the class of the theme.
+    """
+
+    boxes: Mapping[int, str] = field(default_factory=dict)
+    edges: Mapping[int, str] = field(default_factory=dict)
+    css: str = ""
+
+
+def svg_of(
+    graph: Graph,
+    faces: Sequence[Face],
+    layout: Layout,
+    *,
+    title: str,
+    note: str,
+    theme: Theme,
+    marks: Marks | None = None,
+) -> str:
     """The drawing as the text of an SVG file; the same drawing is the same text."""
+    marks = marks or Marks()
     width, height = layout.width + 2 * MARGIN, layout.height + 2 * MARGIN + (20 if note else 0)
     if note:
         width = max(width, Text(0, 0, note, "small").width + 2 * MARGIN)
     shift = f"translate({MARGIN:g} {MARGIN:g})"
-    edges = [_edge(graph, edge, route) for edge, route in zip(graph.edges, layout.routes, strict=True)]
-    nodes = [_node(*node) for node in zip(graph.boxes, faces, layout.corners, strict=True)]
+    drawn = zip(graph.edges, layout.routes, strict=True)
+    edges = [_edge(graph, edge, route, marks.edges.get(k, "")) for k, (edge, route) in enumerate(drawn)]
+    placed = zip(graph.boxes, faces, layout.corners, strict=True)
+    nodes = [_node(box, face, corner, marks.boxes.get(k, "")) for k, (box, face, corner) in enumerate(placed)]
+    css = stylesheet(theme) + marks.css.replace("{root}", f".clearprop-{theme}")
     return element(
         "svg",
         element("title", escape(title)),
         element("desc", escape(_description(graph))),
-        f"<style>\n{stylesheet(theme)}</style>",
+        f"<style>\n{css}</style>",
         element("rect", width="100%", height="100%", class_="paper"),
         element("g", *edges, transform=shift, role="presentation"),
         element("g", *nodes, transform=shift),
@@ -75,9 +101,9 @@ def _description(graph: Graph) -> str:
     )
 
 
-def _node(box: Box, face: Face, corner: Point) -> str:
+def _node(box: Box, face: Face, corner: Point, mark: str) -> str:
     x, y = corner
-    kinds = f"node {box.kind}" + (" output" if box.is_output else "")
+    kinds = f"node {box.kind}" + (" output" if box.is_output else "") + (f" {mark}" if mark else "")
     return element(
         "g",
         element("title", escape(hover(box)[:_LONGEST_HOVER])),
@@ -111,7 +137,7 @@ def _text(text: Text, face: Face) -> str:
     return element("svg", words, width=face.width, height=face.height, overflow="hidden")
 
 
-def _edge(graph: Graph, edge: Edge, route: Sequence[Point]) -> str:
+def _edge(graph: Graph, edge: Edge, route: Sequence[Point], mark: str) -> str:
     source, target = graph.boxes[edge.source], graph.boxes[edge.target]
     which = f", input {edge.port + 1} of {edge.ports}" if edge.ports > 1 else ""
     tip, back = route[-1], _before_tip(route)
@@ -120,7 +146,7 @@ def _edge(graph: Graph, edge: Edge, route: Sequence[Point]) -> str:
         element("title", escape(f"{source.name or described(source)} → {target.name}{which}")),
         element("path", d=_curve([*route[:-1], back]), class_="edge"),
         element("path", d=_arrow(tip, back), class_="arrow"),
-        class_="arrowed",
+        class_=f"arrowed {mark}" if mark else "arrowed",
     )
 
 
