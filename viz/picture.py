@@ -9,20 +9,18 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from autodiff import Node
-from viz.dot_layout import DotError, by_dot
 from viz.dot_source import digraph
 from viz.export import saved
 from viz.face import face_of
-from viz.layout import Direction, Layout, Point, best_direction, built_in
-from viz.model import Edge, Graph, graph_from, in_order
+from viz.layout import Direction, Layout, best_direction
+from viz.model import Graph, graph_from, in_order
+from viz.placing import Engine, laid_out
 from viz.style import Theme
 from viz.svg import svg_of
 from viz.text import clean
 
 LARGEST = 2000
 """Boxes that are drawn without being asked twice."""
-
-Engine = Literal["auto", "builtin", "dot"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -115,7 +113,7 @@ def draw(
     faces = [face_of(box) for box in graph.boxes]
     sizes = [(face.width, face.height) for face in faces]
     flow = best_direction(sizes, graph.edges) if direction == "auto" else direction
-    placed, note = _laid_out(sizes, graph.edges, layout, flow, time_limit)
+    placed, note = laid_out(sizes, graph.edges, layout, flow, time_limit)
     name = clean(title) if title is not None else _title(graph)
     svg = svg_of(graph, faces, placed, title=name, note=note, theme=theme)
     return Picture(svg, graph, placed, flow, note)
@@ -147,23 +145,6 @@ def _drawable(outputs: Sequence[Node], full: bool) -> list[Node]:
             " part of it (a node further inside, or the loss of one sample), or write draw(..., full=True)"
         )
     return nodes
-
-
-def _laid_out(
-    sizes: Sequence[Point], edges: Sequence[Edge], engine: Engine, flow: Direction, limit: float
-) -> tuple[Layout, str]:
-    """A layout, and a note if it is not by the engine that was hoped for."""
-    if engine == "builtin":
-        return built_in(sizes, edges, flow), ""
-    try:
-        return by_dot(sizes, edges, flow, limit), ""
-    except DotError as error:
-        if engine == "dot":
-            raise DotError(
-                f"{error}; install Graphviz (apt install graphviz, brew install graphviz, or graphviz.org/download),"
-                ' or write layout="builtin"'
-            ) from None
-        return built_in(sizes, edges, flow), f"built-in layout: {error}"
 
 
 def _title(graph: Graph) -> str:
