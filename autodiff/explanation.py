@@ -7,7 +7,7 @@ fed nodes that have names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,7 +155,7 @@ def explain(output: Node, seed: Any = None) -> Explanation:
     if not isinstance(output, Node):
         raise TypeError(f"explain takes a Value or a Tensor that was computed, and was given {describe(output)}")
     order = newest_first(output)
-    names = _named(output, order)
+    names = names_of(output, order)
     paths: dict[Node, int] = {}
     for node in order:
         for x in node.inputs:
@@ -172,17 +172,30 @@ def explain(output: Node, seed: Any = None) -> Explanation:
                     totals[x] = contribution if before is None else before + contribution
                     arrived[x] = arrived.get(x, 0) + 1
                     steps.append(
-                        _backward_step(
+                        backward_step(
                             node, k, adjoints[node], contribution, before, totals[x], arrived[x], paths[x], names
                         )
                     )
-        forward = [_forward_step(node, names) for node in reversed(order)]
+        forward = [forward_step(node, names) for node in reversed(order)]
         adjoints |= {x: hooked(x, gradient) for x, gradient in adjoints.items() if x.op is None}
     return Explanation(output, forward, steps, names, adjoints)
 
 
-def _named(output: Node, order: list[Node]) -> dict[Node, str]:
-    """A name for every node: its label (made unique), a number for a constant, else v1, v2, ..."""
+def names_of(output: Node, order: Sequence[Node] | None = None) -> dict[Node, str]:
+    """What :func:`explain` calls every node that ``output`` was made from.
+
+    Its label (made unique), a number for a constant, else v1, v2, ... for results and x1, x2, ... for leaves.
+
+    Args:
+        output: the node to be explained.
+        order: its ``newest_first`` order, for callers that have it.
+
+    >>> from autodiff import Value
+    >>> a = Value(2.0, label="a")
+    >>> list(names_of(a * a + 1).values())
+    ['a', 'v1', '1', 'v2']
+    """
+    order = newest_first(output) if order is None else order
     names: dict[Node, str] = {}
     used: set[str] = set()
     results = leaves = 0
@@ -209,7 +222,8 @@ def _named(output: Node, order: list[Node]) -> dict[Node, str]:
     return names
 
 
-def _forward_step(node: Node, names: dict[Node, str]) -> ForwardStep:
+def forward_step(node: Node, names: Mapping[Node, str]) -> ForwardStep:
+    """One operation told: what :func:`explain` says of ``node``, by the names given."""
     assert node.op is not None
     formula = _applied(node, [names[x] for x in node.inputs], TEXT)
     numbers = _applied(node, [number_text(x.data) for x in node.inputs], TEXT)
@@ -223,14 +237,23 @@ def _applied(node: Node, operands: list[str], style: Style) -> str:
     return style.apply(node.op, [(text, level_of(text)) for text in operands], node.params)[0]
 
 
-def _latex_name(x: Node, names: dict[Node, str]) -> str:
+def _latex_name(x: Node, names: Mapping[Node, str]) -> str:
     constant = x.op is None and not x.requires_grad and not x.label
     return number_latex(x.data) if constant else name_latex(names[x])
 
 
-def _backward_step(
-    node: Node, k: int, upstream: Any, flow: Any, before: Any, total: Any, path: int, paths: int, names: dict[Node, str]
+def backward_step(
+    node: Node,
+    k: int,
+    upstream: Any,
+    flow: Any,
+    before: Any,
+    total: Any,
+    path: int,
+    paths: int,
+    names: Mapping[Node, str],
 ) -> BackwardStep:
+    """One arrow told: ``flow`` goes back from ``node`` to its input number ``k``, and makes ``before`` ``total``."""
     op, x = node.op, node.inputs[k]
     assert op is not None
     local = None
