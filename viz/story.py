@@ -1,0 +1,335 @@
+"""A forward and a backward pass as a reader walks them: step by step, each changing what a few boxes show.
+
+The numbers are the engine's: its stream of contributions, told box by box. In a drawing of single numbers that is
+the engine's own order, newest node first; a box that stands for many nodes takes its turn as a whole.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from autodiff import Node
+from autodiff.backprop import newest_first, sweep
+from autodiff.chain import edges, seed_of
+from autodiff.explanation import BackwardStep, ForwardStep, backward_step, forward_step, names_of
+from autodiff.formula import number_text
+from autodiff.hooks import hooked
+from viz.format import MINUS, number
+from viz.view import View
+
+Kind = Literal["forward", "seed", "backward", "update", "restart"]
+Row = tuple[str, str, str]
+"""What it is, what may be seen at once, and what gives away the number that a reader could predict."""
+
+NOTHING: Any = object()
+"""Stands for a number that a step leaves as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one box shows from a step on: its number, its gradient so far, and over how many paths that has come.
+
+    A box of many nodes has no number of its own: True says that all of its numbers are known now.
+    """
+
+    box: int
+    data: Any = NOTHING
+    gradient: Any = NOTHING
+    arrived: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step.
+
+    Attributes:
+        kind: a number is computed ("forward"), the backward pass begins ("seed"), a gradient goes back over one
+            arrow ("backward"), a parameter moves ("update"), or the next round begins ("restart").
+        turn: steps of one turn belong together when one walks node by node.
+        box: the box it is about.
+        arrows: the indices of the arrows it goes over.
+        sentence: what happens, in words.
+        rows: the arithmetic.
+        changes: what boxes show from now on.
+        asks: what a reader may be asked to predict, or "".
+        told: the engine's own step behind it, if it is one operation or one arrow.
+    """
+
+    kind: Kind
+    turn: int
+    box: int
+    arrows: tuple[int, ...]
+    sentence: str
+    rows: tuple[Row, ...] = ()
+    changes: tuple[Change, ...] = ()
+    asks: str = ""
+    told: ForwardStep | BackwardStep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that happens in one forward and backward pass.
+
+    Attributes:
+        output: the node that was differentiated.
+        view: the boxes and arrows that the steps speak of.
+        names: what each node is called, as ``explain`` calls it.
+        alone: the boxes that are one node.
+        paths: for every box, how many contributions its gradient is the sum of.
+        gradients: the final gradient of every node.
+        steps: what happens, in order.
+    """
+
+    output: Node
+    view: View
+    names: Mapping[Node, str]
+    alone: Mapping[int, Node]
+    paths: Mapping[int, int]
+    gradients: Mapping[Node, Any]
+    steps: tuple[Step, ...]
+
+
+def story_of(output: Node, view: View, seed: Any = None) -> Story:
+    """Forward and backward pass of ``output``, told for the boxes of ``view``; no ``.grad`` is touched.
+
+    >>> from autodiff import Value
+    >>> from viz.view import scalar_view
+    >>> a = Value(3.0, label="a")
+    >>> y = a * a
+    >>> for step in story_of(y, scalar_view([y])).steps:
+    ...     print(step.sentence)
+    v1 is computed from a.
+    The backward pass begins at v1: if v1 grows by a little, v1 grows by just as much.
+    Back from v1 to a, path 1 of 2: more is still to come, so ∇a is not final.
+    Back from v1 to a, path 2 of 2: all have arrived, ∇a is complete.
+
+    Raises:
+        GraphError: as ``backward``: no gradient flows, or several outputs and no seed.
+    """
+    order = newest_first(output)
+    adjoints: dict[Node, Any] = {output: seed_of(output, seed)}
+    with np.errstate(all="ignore"):
+        for _ in sweep(order, adjoints):
+            pass
+        final = adjoints | {x: hooked(x, gradient) for x, gradient in adjoints.items() if x.op is None}
+        teller = _Teller(output, view, order, adjoints)
+        steps = tuple(teller.tell())
+    return Story(output, view, teller.names, teller.alone, teller.paths, final, steps)
+
+
+class _Teller:
+    """Walks the boxes forward and backward, and keeps count of what has arrived where."""
+
+    def __init__(self, output: Node, view: View, order: list[Node], adjoints: Mapping[Node, Any]) -> None:
+        self.output, self.view, self.adjoints = output, view, adjoints
+        self.names = names_of(output, order)
+        members: list[list[Node]] = [[] for _ in view.graph.boxes]
+        for node in view.nodes:
+            members[view.box_of[node]].append(node)
+        kinds = [box.kind for box in view.graph.boxes]
+        self.alone = {
+            k: nodes[0]
+            for k, nodes in enumerate(members)
+            if len(nodes) == 1 and kinds[k] in ("leaf", "constant", "operation")
+        }
+        self.computed: list[list[Node]] = [[] for _ in members]  # of each box, newest first
+        self.paths: dict[int, int] = {}
+        for node in order:
+            self.computed[view.box_of[node]].append(node)
+            for x in node.inputs:
+                if x.requires_grad:
+                    self.paths[view.box_of[x]] = self.paths.get(view.box_of[x], 0) + 1
+        self.totals: dict[Node, Any] = {}
+        self.arrived: dict[int, int] = {}
+
+    def tell(self) -> Iterator[Step]:
+        boxes = newest_boxes_first(self.view, self.computed)
+        turn = 0
+        for turn, box in enumerate(reversed(boxes)):
+            yield self.forward(box, turn)
+        yield self.start(turn + 1)
+        for later, box in enumerate(boxes, turn + 2):
+            yield from self.backward(box, later) if box in self.alone else [self.backward_at_once(box, later)]
+
+    def forward(self, box: int, turn: int) -> Step:
+        if box not in self.alone:
+            into = tuple(k for k, edge in enumerate(self.view.graph.edges) if edge.target == box != edge.source)
+            count = len(self.computed[box])
+            sentence = f"{self.name_of(box)}: {_counted(count, 'operation')}, all computed in this step."
+            return Step("forward", turn, box, into, sentence, (), (Change(box, data=True),))
+        node = self.alone[box]
+        told = forward_step(node, self.names)
+        asks = f"What is {told.name}?" if _is_predictable(node.data) else ""
+        used = _listed(list(dict.fromkeys(self.names[x] for x in node.inputs)))
+        return Step(
+            kind="forward",
+            turn=turn,
+            box=box,
+            arrows=self.arrows_into(node),
+            sentence=f"{told.name} is computed from {used}.",
+            rows=forward_rows(told),
+            changes=(Change(box, data=node.data),),
+            asks=asks,
+            told=told,
+        )
+
+    def start(self, turn: int) -> Step:
+        box, name, gradient = self.view.box_of[self.output], self.names[self.output], self.adjoints[self.output]
+        sentence = f"The backward pass begins at {name}: if {name} grows by a little, {name} grows by just as much."
+        rows = (("start", f"∂{name}/∂{name}", f" = {shown(gradient)}"),)
+        changes = (Change(box, gradient=gradient),) if box in self.alone else ()
+        return Step("seed", turn, box, (), sentence, rows, changes)
+
+    def backward(self, box: int, turn: int) -> Iterator[Step]:
+        """One step for every arrow into the one node of a box."""
+        node = self.alone[box]
+        for k, (x, flow) in enumerate(edges(node, self.adjoints[node])):
+            if flow is None:
+                continue
+            before = self.totals.get(x)
+            change = self.receive(x, flow)
+            to = self.view.box_of[x]
+            path, paths = (change.arrived, self.paths[to]) if to in self.alone else (1, 1)
+            told = backward_step(node, k, self.adjoints[node], flow, before, self.totals[x], path, paths, self.names)
+            arrow = self.view.edge_of[node, k]
+            assert arrow is not None
+            yield backward_told(told, turn, to, (arrow,), (change,) if to in self.alone else self.completed([to]))
+
+    def backward_at_once(self, box: int, turn: int) -> Step:
+        """All arrows into the nodes of a box that stands for many."""
+        arrows: dict[int, None] = {}
+        changed: dict[int, Change] = {}
+        touched: dict[int, None] = {box: None}
+        for node in self.computed[box]:
+            for k, (x, flow) in enumerate(edges(node, self.adjoints[node])):
+                if flow is None:
+                    continue
+                change = self.receive(x, flow)
+                touched[change.box] = None
+                if change.box in self.alone:
+                    changed[change.box] = change
+                arrow = self.view.edge_of[node, k]
+                if arrow is not None:
+                    arrows[arrow] = None
+        changes = (*changed.values(), *self.completed(touched))
+        count = len(self.computed[box])
+        sentence = f"Back through {self.name_of(box)}: {_counted(count, 'operation')}, all in this step."
+        return Step("backward", turn, box, tuple(sorted(arrows)), sentence, (), changes)
+
+    def receive(self, x: Node, flow: Any) -> Change:
+        box = self.view.box_of[x]
+        self.totals[x] = self.totals[x] + flow if x in self.totals else flow
+        self.arrived[box] = self.arrived.get(box, 0) + 1
+        return Change(box, gradient=self.totals[x], arrived=self.arrived[box])
+
+    def completed(self, boxes: Any) -> tuple[Change, ...]:
+        """Boxes of many nodes to which everything has come: only then their gradients are shown."""
+        done = [box for box in boxes if box not in self.alone and self.arrived.get(box) == self.paths.get(box)]
+        return tuple(Change(box, gradient=True, arrived=self.arrived.get(box, 0)) for box in done)
+
+    def arrows_into(self, node: Node) -> tuple[int, ...]:
+        found = [self.view.edge_of[node, k] for k in range(len(node.inputs))]
+        return tuple(dict.fromkeys(k for k in found if k is not None))
+
+    def name_of(self, box: int) -> str:
+        return self.view.graph.boxes[box].name or "a group"
+
+
+def newest_boxes_first(view: View, computed: list[list[Node]]) -> list[int]:
+    """The boxes with operations in them, each after all that use it, and among those that could be next the newest."""
+    waiting_for = [0] * len(computed)
+    sources: list[list[int]] = [[] for _ in computed]
+    for edge in view.graph.edges:
+        if edge.source != edge.target:  # a box of repeated steps feeds itself
+            waiting_for[edge.source] += 1
+            sources[edge.target].append(edge.source)
+    newest = [nodes[0].clock if nodes else 0 for nodes in computed]
+    ready = [(-newest[box], box) for box, count in enumerate(waiting_for) if not count]
+    heapq.heapify(ready)
+    order = []
+    while ready:
+        _, box = heapq.heappop(ready)
+        if computed[box]:
+            order.append(box)
+        for source in sources[box]:
+            waiting_for[source] -= 1
+            if not waiting_for[source]:
+                heapq.heappush(ready, (-newest[source], source))
+    return order
+
+
+def backward_told(
+    told: BackwardStep, turn: int, box: int, arrows: tuple[int, ...], changes: tuple[Change, ...], asking: bool = True
+) -> Step:
+    """The step of one arrow, in words and numbers."""
+    name, to = told.name, told.input_name
+    if told.paths == 1:
+        ending = f": the only path, so ∇{to} is complete."
+    elif told.path < told.paths:
+        ending = f", path {told.path} of {told.paths}: more is still to come, so ∇{to} is not final."
+    else:
+        ending = f", path {told.path} of {told.paths}: all have arrived, ∇{to} is complete."
+    asks = f"What is ∇{to} after this step?" if asking and _is_predictable(told.total) else ""
+    sentence = f"Back from {name} to {to}{ending}"
+    return Step("backward", turn, box, arrows, sentence, backward_rows(told), changes, asks, told)
+
+
+def forward_rows(told: ForwardStep) -> tuple[Row, ...]:
+    """The arithmetic of one operation."""
+    rows: list[Row] = [("operation", f"{told.name} = {told.formula}", "")]
+    rows.append(("numbers", told.numbers.replace("-", MINUS), f" = {shown(told.result)}"))
+    return tuple(rows)
+
+
+def backward_rows(told: BackwardStep) -> tuple[Row, ...]:
+    """The arithmetic of one arrow: the local rule, upstream times local, and the running sum."""
+    name, to, flow = told.name, told.input_name, shown(told.contribution)
+    if told.local is None:
+        rows: list[Row] = [("contribution", f"{told.formula}", f" = {flow}")]
+    else:
+        chain = [shown(told.local)]
+        if told.numbers not in (told.formula, number_text(told.local)):
+            chain.insert(0, told.numbers.replace("-", MINUS))
+        result = "".join(f" = {text}" for text in chain if text != told.formula)
+        rows = [("local derivative", f"∂{name}/∂{to} = {told.formula}", result)]
+        product = f"{shown(told.upstream)} × {bracketed(shown(told.local))} = {flow}"
+        rows.append(("upstream × local", "", product))
+    before = "" if told.before is None else f"{shown(told.before)} + {bracketed(flow)} = "
+    rows.append(("running sum", "", f"∇{to} = {before}{shown(told.total)}"))
+    return tuple(rows)
+
+
+def shown(x: Any) -> str:
+    """A number to four digits, or the beginning of an array."""
+    return number(x) if np.size(x) == 1 else number_text(x).replace("-", MINUS)
+
+
+def bracketed(text: str) -> str:
+    """In brackets, if it begins with a minus sign."""
+    return f"({text})" if text.startswith(MINUS) else text
+
+
+def _is_predictable(x: Any) -> bool:
+    """Whether a reader can type it: one real number that is finite."""
+    if np.ndim(x) or isinstance(x, complex | np.complexfloating):
+        return False
+    try:
+        return math.isfinite(x)
+    except OverflowError:  # a fraction beyond floats
+        return False
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) > 6:
+        names = [*names[:5], f"{len(names) - 5} more"]
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
