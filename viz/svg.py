@@ -25,12 +25,14 @@ _LONGEST_HOVER = 4000
 class Marks:
     """What a drawing says besides its graph: classes of boxes and edges, and the CSS that gives them a look.
 
-    Every rule of the CSS begins with ``{root}``, which becomes the class of the theme.
+    Every rule of the CSS begins with ``{root}``, which becomes the class of the theme. ``over`` are elements that
+    are drawn on top of all, in the coordinates of the layout.
     """
 
     boxes: Mapping[int, str] = field(default_factory=dict)
     edges: Mapping[int, str] = field(default_factory=dict)
     css: str = ""
+    over: Sequence[str] = ()
 
 
 def svg_of(
@@ -62,6 +64,7 @@ def svg_of(
         element("rect", width="100%", height="100%", class_="paper"),
         element("g", *edges, transform=shift, role="presentation"),
         element("g", *nodes, transform=shift),
+        element("g", *marks.over, transform=shift) if marks.over else "",
         element("text", escape(note), x=MARGIN, y=height - MARGIN, class_="small note") if note else "",
         xmlns="http://www.w3.org/2000/svg",
         class_=f"clearprop-{theme}",
