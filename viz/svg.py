@@ -143,14 +143,20 @@ def _text(text: Text, face: Face) -> str:
 def _edge(graph: Graph, edge: Edge, route: Sequence[Point], mark: str) -> str:
     source, target = graph.boxes[edge.source], graph.boxes[edge.target]
     which = f", input {edge.port + 1} of {edge.ports}" if edge.ports > 1 else ""
-    tip, back = route[-1], _before_tip(route)
+    line, head = arrow_of(route)
     return element(
         "g",
         element("title", escape(f"{source.name or described(source)} → {target.name}{which}")),
-        element("path", d=_curve([*route[:-1], back]), class_="edge"),
-        element("path", d=_arrow(tip, back), class_="arrow"),
+        element("path", d=line, class_="edge"),
+        element("path", d=head, class_="arrow"),
         class_=f"arrowed {mark}" if mark else "arrowed",
     )
+
+
+def arrow_of(route: Sequence[Point]) -> tuple[str, str]:
+    """The paths of an arrow: its line, and the head that the line ends in."""
+    tip, back = route[-1], _before_tip(route)
+    return _curve([*route[:-1], back]), _arrow(tip, back)
 
 
 def _curve(route: Sequence[Point]) -> str:
