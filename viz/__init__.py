@@ -8,7 +8,8 @@
 '<svg'
 """
 
+from viz.bugs import BUGS, broken
 from viz.dot_layout import DotError
 from viz.picture import Picture, draw
 
-__all__ = ["DotError", "Picture", "draw"]
+__all__ = ["BUGS", "DotError", "Picture", "broken", "draw"]
