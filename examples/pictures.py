@@ -28,7 +28,7 @@ def save_picture(path: Path, draw: Callable[[Any], None], size: tuple[float, flo
     try:
         from matplotlib.figure import Figure  # not pyplot: it keeps every figure alive, and may open windows
     except ImportError:
-        print(f'No picture {path.name}: matplotlib is missing; pip install "clearprop[plots]" brings it.')
+        print(f'No picture {path.name}: matplotlib is missing; pip install "clearprop[plot]" brings it.')
         return None
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     draw(figure)

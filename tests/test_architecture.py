@@ -14,7 +14,14 @@ import autodiff
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("autodiff", "nn", "viz")
 CORE_DEPENDENCIES = {"numpy"}
-OPTIONAL = {"graphviz", "tqdm", "pandas", "polars", "safetensors"}  # imported where they are used, if they are there
+OPTIONAL = {
+    "graphviz",
+    "matplotlib",
+    "tqdm",
+    "pandas",
+    "polars",
+    "safetensors",
+}  # imported where they are used, if they are there
 
 # What each part of the engine may know, besides errors and context: ARCHITECTURE's chain, spelt out.
 LAYERS = [

@@ -8,8 +8,9 @@
 '<svg'
 """
 
+from viz import plots
 from viz.bugs import BUGS, broken
 from viz.dot_layout import DotError
 from viz.picture import Picture, draw
 
-__all__ = ["BUGS", "DotError", "Picture", "broken", "draw"]
+__all__ = ["BUGS", "DotError", "Picture", "broken", "draw", "plots"]

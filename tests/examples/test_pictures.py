@@ -35,7 +35,7 @@ def test_without_matplotlib_a_line_says_how_to_get_it(tmp_path, monkeypatch, cap
     assert pictures.save_picture(tmp_path / "line.png", draw) is None
     shown = capsys.readouterr().out
     assert shown.count("\n") == 1
-    assert 'pip install "clearprop[plots]"' in shown
+    assert 'pip install "clearprop[plot]"' in shown
     assert not list(tmp_path.iterdir())
 
 
@@ -44,7 +44,7 @@ def test_a_lesson_goes_on_without_matplotlib_and_with_the_shortest_training(less
     without_matplotlib(monkeypatch)
     result, shown = run_lesson(lesson, tmp_path, epochs=1)
     assert result.picture is None
-    assert shown.count('pip install "clearprop[plots]"') == 1
+    assert shown.count('pip install "clearprop[plot]"') == 1
 
 
 def test_no_window_system_is_touched(tmp_path):
