@@ -11,6 +11,7 @@
 from viz import plots
 from viz.bugs import BUGS, broken
 from viz.dot_layout import DotError
+from viz.path_sums import Path, Paths, paths
 from viz.picture import Picture, draw
 
-__all__ = ["BUGS", "DotError", "Picture", "broken", "draw", "plots"]
+__all__ = ["BUGS", "DotError", "Path", "Paths", "Picture", "broken", "draw", "paths", "plots"]
