@@ -35,13 +35,15 @@ NOTHING: Any = object()
 class Change:
     """What one box shows from a step on: its number, its gradient so far, and over how many paths that has come.
 
-    A box of many nodes has no number of its own: True says that all of its numbers are known now.
+    A box of many nodes has no number of its own: True says that all of its numbers are known now. A gradient is
+    ``wrong`` where a broken backward pass has made it.
     """
 
     box: int
     data: Any = NOTHING
     gradient: Any = NOTHING
     arrived: int = 0
+    wrong: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class Step:
         rows: the arithmetic.
         changes: what boxes show from now on.
         asks: what a reader may be asked to predict, or "".
-        told: the engine's own step behind it, if it is one operation or one arrow.
+        told: what the engine or the optimizer says of it (ForwardStep, BackwardStep, Update), where it is one
+            operation, one arrow or one parameter.
     """
 
     kind: Kind
@@ -69,7 +72,7 @@ class Step:
     rows: tuple[Row, ...] = ()
     changes: tuple[Change, ...] = ()
     asks: str = ""
-    told: ForwardStep | BackwardStep | None = None
+    told: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,7 @@ class _Teller:
             return Step("forward", turn, box, into, sentence, (), (Change(box, data=True),))
         node = self.alone[box]
         told = forward_step(node, self.names)
-        asks = f"What is {told.name}?" if _is_predictable(node.data) else ""
+        asks = f"What is {told.name}?" if is_predictable(node.data) else ""
         used = _listed(list(dict.fromkeys(self.names[x] for x in node.inputs)))
         return Step(
             kind="forward",
@@ -275,7 +278,7 @@ def backward_told(
         ending = f", path {told.path} of {told.paths}: more is still to come, so ∇{to} is not final."
     else:
         ending = f", path {told.path} of {told.paths}: all have arrived, ∇{to} is complete."
-    asks = f"What is ∇{to} after this step?" if asking and _is_predictable(told.total) else ""
+    asks = f"What is ∇{to} after this step?" if asking and is_predictable(told.total) else ""
     sentence = f"Back from {name} to {to}{ending}"
     return Step("backward", turn, box, arrows, sentence, backward_rows(told), changes, asks, told)
 
@@ -315,7 +318,7 @@ def bracketed(text: str) -> str:
     return f"({text})" if text.startswith(MINUS) else text
 
 
-def _is_predictable(x: Any) -> bool:
+def is_predictable(x: Any) -> bool:
     """Whether a reader can type it: one real number that is finite."""
     if np.ndim(x) or isinstance(x, complex | np.complexfloating):
         return False

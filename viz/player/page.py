@@ -1,0 +1,149 @@
+"""The page of the player: one HTML file that needs no other, makes no request, and runs one script, its own.
+
+Whatever comes from a user is data: in the drawing it has passed the XML writer, in the page's JSON no character
+can end the element, and the script writes it as text. The content security policy names the page's own styles and
+script by their hashes, so nothing else runs, whatever a label says.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from viz.layout import MARGIN, Layout
+from viz.player.breaking import Broken
+from viz.player.mistakes import MISTAKES, quiz_of
+from viz.player.program import Line
+from viz.player.scene import Scene, Showing
+from viz.story import NOTHING, Change, Step
+from viz.style import Theme
+from viz.svg import arrow_of
+from viz.text import clean
+
+_LETTERS = {"forward": "f", "seed": "s", "backward": "b", "update": "u", "restart": "r"}
+
+
+def page_of(
+    scene: Scene,
+    steps: Sequence[Step],
+    carries: Sequence[tuple[int, bool]],
+    lines: Sequence[Line],
+    line_of: Callable[[Step], int],
+    broken: Sequence[Broken],
+    *,
+    title: str,
+    theme: Theme,
+    by: str,
+    welcome: str,
+) -> str:
+    """The whole page as text.
+
+    Args:
+        scene: the drawing, and what its boxes show.
+        steps: what happens.
+        carries: for every box, how many paths its gradient comes over, and whether it has one.
+        lines, line_of: the lines of the program, and which of them each step shows (-1: none).
+        broken: the wrong backward passes that a reader may choose.
+        title, theme: of the page.
+        by: "edge" or "node", how it is walked at first.
+        welcome: what is said before the first step.
+    """
+    asked = [quiz_of(step) for step in steps]
+    story = {
+        "boxes": [
+            [list(showing.value) or None, showing.value_exact, paths, int(flows)]
+            for showing, (paths, flows) in zip(scene.before, carries, strict=True)
+        ],
+        "steps": [
+            _step(step, shows, line_of(step), _quiz(quiz))
+            for step, shows, quiz in zip(steps, scene.shows, asked, strict=True)
+        ],
+        "program": lines,
+        "mistakes": MISTAKES if any(asked) else {},
+        "bugs": [
+            {
+                "title": bug.title,
+                "what": bug.what,
+                "why": bug.why,
+                "fix": bug.fix,
+                "code": bug.code,
+                "shows": bug.shows,
+                "steps": [_step(*both, line_of(both[0]), 0) for both in zip(bug.steps, shows, strict=True)],
+                "table": bug.table,
+            }
+            for bug, shows in zip(broken, scene.others, strict=True)
+        ],
+        "narrow": None if scene.narrow is None else _placed(scene.narrow),
+        "by": by,
+        "welcome": welcome,
+    }
+    own = files("viz.player")
+    css, script = own.joinpath("player.css").read_text("utf-8"), own.joinpath("player.js").read_text("utf-8")
+    styles = [css, *re.findall(r"<style>(.*?)</style>", scene.svg, re.DOTALL)]
+    policy = (
+        f"default-src 'none'; style-src {' '.join(map(_hash, styles))}; script-src {_hash(script)};"
+        " base-uri 'none'; form-action 'none'"
+    )
+    return _filled(
+        own.joinpath("page.html").read_text("utf-8"),
+        {
+            "title": escape(clean(title)),
+            "theme": "light" if theme == "print" else theme,
+            "policy": policy,
+            "css": css,
+            "svg": scene.svg,
+            "note": escape(scene.note),
+            "story": _json(story),
+            "script": script,
+        },
+    )
+
+
+def _filled(template: str, parts: Mapping[str, str]) -> str:
+    """The template with its places filled; what is filled in is not searched for places again."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def _json(data: Any) -> str:
+    """JSON in which no character can end a script element."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text.encode("utf-8", "replace").decode()
+
+
+def _step(step: Step, shows: Sequence[Showing], line: int, quiz: Any) -> list[Any]:
+    changes = [_change(*both) for both in zip(step.changes, shows, strict=True)]
+    asks = step.asks if quiz else ""
+    return [_LETTERS[step.kind], step.turn, step.box, step.arrows, step.sentence, step.rows, changes, asks, quiz, line]
+
+
+def _change(change: Change, shows: Showing) -> list[Any]:
+    value: Any = 0 if change.data is NOTHING else list(shows.value) or None
+    gradient: Any = 0 if change.gradient is NOTHING else list(shows.gradient)
+    told = [change.box, value, gradient, change.arrived, shows.value_exact, shows.gradient_exact]
+    return [*told, 1] if change.wrong else told
+
+
+def _quiz(quiz: Any) -> Any:
+    return [quiz.answer, quiz.tolerance, quiz.mistakes] if quiz else 0
+
+
+def _placed(layout: Layout) -> list[Any]:
+    """A layout as the script needs it: size, corners, and the two paths of every arrow."""
+    return [
+        round(layout.width + 2 * MARGIN, 1),
+        round(layout.height + 2 * MARGIN, 1),
+        [(round(x, 1), round(y, 1)) for x, y in layout.corners],
+        [arrow_of(route) for route in layout.routes],
+    ]

@@ -1,0 +1,471 @@
+"use strict";
+// The player shows what Python computed. It compares what a reader types with numbers that came along; it
+// computes no value and no gradient of its own.
+(() => {
+  const story = JSON.parse(document.getElementById("story").textContent);
+  const [KIND, TURN, BOX, ARROWS, SENTENCE, ROWS, CHANGES, ASKS, QUIZ, LINE, WRONG] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+  const PHASES = { f: "forward", s: "backward", b: "backward", u: "update", r: "forward" };
+  const $ = (id) => document.getElementById(id);
+  const stage = $("stage");
+  const svg = stage.querySelector("svg");
+  const framed = location.protocol === "about:";
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const make = (tag, text, className) => {
+    const made = document.createElement(tag);
+    if (text !== undefined) made.textContent = text;
+    if (className) made.className = className;
+    return made;
+  };
+
+  // ── the stage ─────────────────────────────────────────────────────────────────────────────────────
+  const groups = [...svg.querySelectorAll(".node")];
+  const arrows = [...svg.querySelectorAll(".arrowed")];
+  const boxes = groups.map((group, k) => {
+    const texts = (style) => [...group.querySelectorAll("." + style)].filter((text) => text.textContent !== "∇");
+    const title = group.querySelector("title");
+    const words = title.textContent.split("\n");
+    return {
+      group, title, k,
+      heading: words[0],
+      place: words.slice(1).filter((line) => line.startsWith("in ")),
+      value: texts("value"), gradient: texts("gradient"), dots: group.querySelector(".dots"),
+      paths: story.boxes[k][2], carries: story.boxes[k][3],
+    };
+  });
+  // What each box shows: texts of its number and its gradient (null: not computed yet), and both in full.
+  const first = story.boxes.map(([value, exact]) => ({ value, gradient: null, exact, exactGradient: "", arrived: 0, wrong: false }));
+  const shown = first.map((state) => ({ ...state }));
+  const reversed = arrows.map(() => false);
+
+  function paintBox(k) {
+    const box = boxes[k], state = shown[k];
+    const known = state.value === null || state.value[0] !== "?";
+    if (state.value) box.value.forEach((text, i) => { text.textContent = state.value[i] ?? ""; });
+    box.gradient.forEach((text, i) => { text.textContent = state.gradient ? state.gradient[i] ?? "" : ""; });
+    box.group.classList.toggle("unknown", !known);
+    box.group.classList.toggle("waiting", state.gradient === null);
+    box.group.classList.toggle("known", state.gradient !== null);
+    box.group.classList.toggle("wrong", state.wrong);
+    if (box.dots) box.dots.textContent = dots(state.arrived, box.paths);
+    const value = known ? state.exact || (state.value || []).join(" ") : "not computed yet";
+    let gradient = "";
+    if (box.carries) {
+      gradient = state.gradient ? "gradient " + (state.exactGradient || state.gradient.join(" ").replace("∇ ", "")) : "gradient not computed yet";
+      if (box.paths > 1 && state.gradient) gradient += `, ${state.arrived} of ${box.paths} paths`;
+      if (state.wrong) gradient += ", wrong";
+    }
+    const label = [box.heading, ...(value ? ["value " + value] : []), ...(gradient ? [gradient] : [])];
+    box.title.textContent = [...label, ...box.place].join("\n");
+    box.group.setAttribute("aria-label", label.join(", "));
+  }
+  const dots = (arrived, paths) => paths <= 6 ? "●".repeat(arrived) + "○".repeat(paths - arrived) : `${arrived} of ${paths}`;
+
+  function paintArrow(k) {
+    const arrow = arrows[k];
+    if (reversed[k] && !arrow.querySelector(".reversed")) {
+      for (const name of ["reversed", "stub"]) {
+        const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+        path.setAttribute("class", name);
+        arrow.append(path);
+      }
+      aim(arrow);
+    }
+    arrow.classList.toggle("back", reversed[k]);
+  }
+  // For the way back: an arrow head at the beginning of the line, and its end drawn up to the box it comes from.
+  function aim(arrow) {
+    const line = arrow.querySelector(".edge"), head = arrow.querySelector(".reversed");
+    if (!head) return;
+    const tip = line.getPointAtLength(0), neck = line.getPointAtLength(9), end = line.getPointAtLength(1e6);
+    const dx = (tip.x - neck.x) * 0.45, dy = (tip.y - neck.y) * 0.45;
+    head.setAttribute("d", `M${tip.x} ${tip.y}L${neck.x - dy} ${neck.y + dx}L${neck.x + dy} ${neck.y - dx}Z`);
+    arrow.querySelector(".stub").setAttribute("d", `M${end.x} ${end.y}L${arrow.querySelector(".arrow").getAttribute("d").match(/^M([^L]*)/)[1]}`);
+  }
+
+  // ── the tape: the steps, and where we are on it ───────────────────────────────────────────────────
+  let steps = story.steps;
+  let bug = null;
+  let at = 0; // so many steps are done
+  let undo = [];
+  const touched = new Set(), turned = new Set();
+
+  function forward() {
+    const step = steps[at];
+    const changes = step[KIND] === "r" ? restarted() : step[CHANGES];
+    const record = { boxes: [], arrows: [] };
+    for (const [k, value, gradient, arrived, exact, exactGradient, wrong] of changes) {
+      record.boxes.push([k, shown[k]]);
+      shown[k] = {
+        value: value === 0 ? shown[k].value : value, exact: value === 0 ? shown[k].exact : exact,
+        gradient: gradient === 0 ? shown[k].gradient : gradient, exactGradient: gradient === 0 ? shown[k].exactGradient : exactGradient,
+        arrived: gradient === 0 ? shown[k].arrived : arrived, wrong: gradient === 0 ? shown[k].wrong : !!wrong,
+      };
+      touched.add(k);
+    }
+    const turns = step[KIND] === "b" ? step[ARROWS].map((k) => [k, true]) : step[KIND] === "r" ? arrows.map((_, k) => [k, false]) : [];
+    for (const [k, value] of turns) {
+      if (reversed[k] !== value) {
+        record.arrows.push([k, reversed[k]]);
+        reversed[k] = value;
+        turned.add(k);
+      }
+    }
+    undo.push(record);
+    at += 1;
+  }
+  function backward() {
+    const record = undo.pop();
+    for (const [k, state] of record.boxes.reverse()) { shown[k] = state; touched.add(k); }
+    for (const [k, value] of record.arrows) { reversed[k] = value; turned.add(k); }
+    at -= 1;
+  }
+  // A new round: what is computed is unknown again, and no gradient is there. Leaves keep their numbers.
+  const restarted = () => first.map((state, k) => {
+    const computed = state.value && state.value[0] === "?";
+    return [k, computed ? state.value : 0, null, 0, "", ""];
+  });
+
+  let active = [];
+  function go(target, { follow = true, smooth = true } = {}) {
+    target = Math.max(0, Math.min(steps.length, target));
+    const far = Math.abs(target - at) > 3;
+    while (at < target) forward();
+    while (at > target) backward();
+    asking = false;
+    paint();
+    if (follow) center(smooth && !far);
+    if (framed) return; // a frame in a notebook has no address of its own
+    history.replaceState(null, "", at ? "#step=" + at : "#");
+  }
+  function paint() {
+    touched.forEach(paintBox);
+    turned.forEach(paintArrow);
+    touched.clear();
+    turned.clear();
+    for (const [element, name] of active) element.classList.remove(name);
+    active = [];
+    const light = (element, name) => { element.classList.add(name); active.push([element, name]); };
+    for (const step of current()) {
+      light(groups[step[BOX]], "now");
+      for (const k of step[ARROWS]) light(arrows[k], "on");
+    }
+    tell();
+  }
+  // The steps to be told: the last one done; of a walk box by box, all of its turn.
+  function current() {
+    if (asking) return [steps[at]];
+    if (!at) return [];
+    if (byEdge()) return [steps[at - 1]];
+    let start = at - 1;
+    while (start > 0 && steps[start - 1][TURN] === steps[at - 1][TURN]) start -= 1;
+    return steps.slice(start, at);
+  }
+  const byEdge = () => $("by").value === "edge" || $("predicting").checked;
+  function following() {
+    let target = at + 1;
+    if (!byEdge()) while (target < steps.length && steps[target][TURN] === steps[target - 1][TURN]) target += 1;
+    return target;
+  }
+  function previous() {
+    let target = at - 1;
+    if (!byEdge()) while (target > 0 && steps[target - 1][TURN] === steps[target][TURN]) target -= 1;
+    return target;
+  }
+  function next() {
+    if (at >= steps.length) return;
+    if ($("predicting").checked && steps[at][QUIZ] && !asking) ask();
+    else go(following());
+  }
+  function back() {
+    if (asking) { asking = false; paint(); } else if (at > 0) go(previous());
+  }
+
+  // ── the panel ─────────────────────────────────────────────────────────────────────────────────────
+  function tell() {
+    const told = current();
+    const texts = told.map((step) => step[SENTENCE]);
+    const sentence = $("sentence");
+    sentence.replaceChildren(...(told.length ? texts : [story.welcome]).map((text) => make("p", text)));
+    $("arithmetic").replaceChildren(...told.filter((step) => step[ROWS].length).map(arithmetic));
+    const where = at ? `Step ${at} of ${steps.length}, ${round()}${phase(steps[at - 1])}` : "";
+    $("where").textContent = where || `Start of ${steps.length} steps`;
+    const slider = $("slider");
+    slider.max = steps.length;
+    slider.value = at;
+    slider.setAttribute("aria-valuetext", at ? `${where}: ${steps[at - 1][SENTENCE]}` : "Start");
+    for (const id of ["first", "back"]) $(id).disabled = at === 0 && !asking;
+    for (const id of ["next", "last"]) $(id).disabled = at === steps.length;
+    for (const line of document.querySelectorAll("#lines [aria-current]")) line.removeAttribute("aria-current");
+    const line = told.length ? lines[told[told.length - 1][LINE]] : undefined;
+    if (line) {
+      line.setAttribute("aria-current", "step");
+      const list = $("lines");
+      list.scrollTop = Math.max(0, line.offsetTop - list.offsetTop - list.clientHeight / 2);
+    }
+    $("question").hidden = !asking;
+    if (!asking && !kept) say("");
+    kept = false;
+    $("table")?.toggleAttribute("hidden", at < steps.length);
+  }
+  const rounds = steps.filter((step) => step[KIND] === "r").length;
+  const round = () => rounds && !bug ? `round ${steps.slice(0, at).filter((step) => step[KIND] === "r").length + 1}, ` : "";
+  const phase = (step) => step[KIND] === "s" ? "backward" : PHASES[step[KIND]];
+  function arithmetic(step) {
+    const list = make("dl");
+    for (const [what, open, rest] of step[ROWS]) {
+      const value = make("dd", open + (asking ? (rest ? (open ? " = ?" : "?") : "") : rest));
+      const box = boxes[step[BOX]];
+      if (what === "running sum" && !asking && box.paths > 1) {
+        const arrived = shown[step[BOX]].arrived && step === steps[at - 1] ? shown[step[BOX]].arrived : step[CHANGES][0][3];
+        value.append(make("span", `  ${dots(arrived, box.paths)} (${arrived} of ${box.paths} paths)`, "paths"));
+      }
+      list.append(make("dt", what), value);
+    }
+    return list;
+  }
+  const lines = story.program.map(([number, text]) => {
+    const item = make("li");
+    item.append(make("span", String(number).padStart(4) + "  "), text);
+    $("lines").append(item);
+    return item;
+  });
+  $("program").hidden = !lines.length;
+
+  // ── predict first ─────────────────────────────────────────────────────────────────────────────────
+  let asking = false, tries = 0, asked = 0, right = 0, kept = false;
+  function ask() {
+    asking = true;
+    tries = 0;
+    $("asked").textContent = steps[at][ASKS];
+    $("answer").value = "";
+    say("");
+    paint();
+    center(true);
+    $("answer").focus({ preventScroll: true });
+  }
+  function say(text, kind = "") {
+    $("verdict").textContent = text;
+    $("verdict").className = kind;
+  }
+  // "-0.5", "−0.5", "1e-3", "0,5" and "7/3" are numbers.
+  function typed(text) {
+    const parts = text.trim().replace(/[−–]/g, "-").replace(/^∇\S*\s*=?\s*/, "").replace(",", ".").split("/");
+    const numbers = parts.map((part) => (/^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i.test(part) ? Number(part) : NaN));
+    return numbers.length === 2 ? numbers[0] / numbers[1] : numbers.length === 1 ? numbers[0] : NaN;
+  }
+  function check(event) {
+    event.preventDefault();
+    const x = typed($("answer").value);
+    const [answer, tolerance, mistakes] = steps[at][QUIZ];
+    if (!Number.isFinite(x)) { say("Please type one number, such as 0.25, −1e−3 or 7/3.", "wrong"); return; }
+    const near = (y) => Math.abs(x - y) <= tolerance;
+    tries += 1;
+    if (near(answer)) {
+      asked += 1;
+      if (tries === 1) right += 1;
+      kept = true;
+      go(at + 1);
+      say(`Right. ${right} of ${asked} predicted at the first try.`, "right");
+      $("next").focus({ preventScroll: true });
+      return;
+    }
+    const named = mistakes.find(([, wrong]) => near(wrong));
+    say(named ? story.mistakes[named[0]] : "Not that. Try again, or let it be shown.", "wrong");
+    $("answer").select();
+  }
+  function show() {
+    asked += 1;
+    kept = true;
+    say(`It is shown now. ${right} of ${asked} predicted at the first try.`);
+    go(at + 1);
+    $("next").focus({ preventScroll: true });
+  }
+
+  // ── break it ──────────────────────────────────────────────────────────────────────────────────────
+  for (const [k, given] of story.bugs.entries()) $("bug").append(new Option(given.title, String(k)));
+  $("breaking").hidden = !story.bugs.length;
+  function breakIt() {
+    go(0, { follow: false });
+    bug = story.bugs[$("bug").value] ?? null;
+    const start = story.steps.findIndex((step) => step[KIND] === "s");
+    steps = bug ? [...story.steps.slice(0, start), ...bug.steps] : story.steps;
+    drawPhases();
+    drawLab();
+    go(bug ? start : 0);
+  }
+  function drawLab() {
+    const lab = $("lab");
+    lab.hidden = !bug;
+    lab.replaceChildren();
+    if (!bug) return;
+    lab.append(make("h2", "Broken: " + bug.title), make("p", bug.what));
+    const table = make("table");
+    table.append(make("caption", bug.why + " " + bug.fix));
+    const head = table.createTHead().insertRow();
+    for (const name of ["gradient of", "broken", "right", "finite difference"]) {
+      const cell = make("th", name);
+      cell.scope = "col";
+      head.append(cell);
+    }
+    const body = table.createTBody();
+    for (const [name, wrong, good, numerical, off] of bug.table) {
+      const row = body.insertRow();
+      const cell = make("th", name);
+      cell.scope = "row";
+      row.append(cell, make("td", (off ? "✗ " : "✓ ") + wrong, off ? "off" : ""), make("td", good), make("td", numerical));
+    }
+    const frame = make("div", undefined, "scrolls");
+    frame.id = "table";
+    frame.hidden = true;
+    frame.tabIndex = 0;
+    frame.setAttribute("role", "region");
+    frame.setAttribute("aria-label", "Broken and right gradients");
+    frame.append(table);
+    lab.append(frame, make("pre", bug.code));
+    lab.append(make("p", bug.shows ? "At the end the wrong numbers stand beside the right ones." : "This graph does not show it: all leaves come out right."));
+  }
+
+  // ── the slider's phases, the size of the drawing, what is in view ─────────────────────────────────
+  function drawPhases() {
+    const parts = [];
+    for (const step of steps) {
+      const name = PHASES[step[KIND]];
+      if (parts.length && parts[parts.length - 1].name === name && step[KIND] !== "r") parts[parts.length - 1].count += 1;
+      else parts.push({ name, count: 1 });
+    }
+    $("phases").replaceChildren(...parts.map(({ name, count }) => {
+      const part = make("span", "", name === "backward" ? "back" : name);
+      part.style.flexGrow = count;
+      part.dataset.name = name;
+      return part;
+    }));
+    namePhases();
+  }
+  // Only where there is room for the name.
+  function namePhases() {
+    for (const part of $("phases").children) part.textContent = part.clientWidth > 66 ? part.dataset.name : "";
+  }
+  const wide = { width: svg.viewBox.baseVal.width, height: svg.viewBox.baseVal.height };
+  let isNarrow = false, whole = null;
+  function place(narrow) {
+    if (narrow === isNarrow) return;
+    isNarrow = narrow;
+    const [width, height, corners, paths] = narrow ? story.narrow : home;
+    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    groups.forEach((group, k) => group.setAttribute("transform", `translate(${corners[k][0]} ${corners[k][1]})`));
+    arrows.forEach((arrow, k) => {
+      arrow.querySelector(".edge").setAttribute("d", paths[k][0]);
+      arrow.querySelector(".arrow").setAttribute("d", paths[k][1]);
+      aim(arrow);
+    });
+  }
+  const home = [wide.width, wide.height,
+    groups.map((group) => group.getAttribute("transform").match(/-?[\d.]+/g)),
+    arrows.map((arrow) => [arrow.querySelector(".edge").getAttribute("d"), arrow.querySelector(".arrow").getAttribute("d")])];
+  const READABLE = 11 / 12; // text of 12 pixels shown in 11
+  function fit() {
+    if (story.narrow) place(stage.clientWidth < 640);
+    const { width, height } = svg.viewBox.baseVal;
+    const room = { width: stage.clientWidth - 2, height: Math.max(stage.clientHeight, innerHeight * 0.3) - 2 };
+    const least = Math.min(room.width / width, room.height / height);
+    $("zoom").hidden = least >= READABLE && whole === null;
+    const scale = whole ? least : Math.max(Math.min(least, 1.5), READABLE);
+    namePhases();
+    svg.style.width = width * scale + "px";
+    svg.style.height = height * scale + "px";
+    center(false);
+  }
+  function center(smooth) {
+    const step = asking ? steps[at] : at ? steps[at - 1] : null;
+    if (!step) return;
+    const frame = stage.getBoundingClientRect();
+    const parts = [groups[step[BOX]], ...step[ARROWS].slice(0, 1).map((k) => arrows[k])].map((part) => part.getBoundingClientRect());
+    const left = Math.min(...parts.map((part) => part.left)), right = Math.max(...parts.map((part) => part.right));
+    const top = Math.min(...parts.map((part) => part.top)), bottom = Math.max(...parts.map((part) => part.bottom));
+    const inside = left >= frame.left && right <= frame.right && top >= frame.top && bottom <= frame.bottom;
+    if (inside) return;
+    const box = parts[0];
+    const fits = right - left < frame.width && bottom - top < frame.height;
+    const x = fits ? (left + right) / 2 : (box.left + box.right) / 2, y = fits ? (top + bottom) / 2 : (box.top + box.bottom) / 2;
+    stage.scrollBy({ left: x - (frame.left + frame.right) / 2, top: y - (frame.top + frame.bottom) / 2, behavior: smooth && !calm.matches ? "smooth" : "instant" });
+  }
+
+  // ── boxes that can be chosen ──────────────────────────────────────────────────────────────────────
+  let chosen = 0;
+  function choose(k, focus = true) {
+    groups[chosen].tabIndex = -1;
+    chosen = (k + groups.length) % groups.length;
+    groups[chosen].tabIndex = 0;
+    if (focus) groups[chosen].focus();
+  }
+  function jump(k) {
+    const about = (step) => step[BOX] === k || step[CHANGES].some((change) => change[0] === k);
+    let found = steps.findIndex((step, i) => i >= at && about(step));
+    if (found < 0) found = steps.findIndex(about);
+    choose(k, false);
+    if (found >= 0) go(found + 1);
+  }
+  groups.forEach((group) => { group.setAttribute("role", "button"); group.setAttribute("tabindex", "-1"); });
+  if (groups.length) choose(0, false);
+  stage.addEventListener("click", (event) => {
+    const group = event.target.closest(".node");
+    if (group) jump(groups.indexOf(group));
+  });
+  stage.addEventListener("keydown", (event) => {
+    const k = groups.indexOf(event.target.closest(".node"));
+    if (k < 0) return;
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") choose(k + (event.key === "ArrowDown" ? 1 : -1));
+    else if (event.key === "Enter" || event.key === " ") jump(k);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+
+  // ── play, keys, links ─────────────────────────────────────────────────────────────────────────────
+  let timer = 0;
+  function playing(on) {
+    clearInterval(timer);
+    timer = 0;
+    if (on && at < steps.length) timer = setInterval(() => { next(); if (asking || at >= steps.length) playing(false); }, 1200);
+    $("play").setAttribute("aria-pressed", String(!!timer));
+    $("play").textContent = timer ? "Pause" : "Play";
+  }
+  const toggle = () => { if (!timer && at >= steps.length) go(0); playing(!timer); };
+  const on = (id, kind, act) => $(id).addEventListener(kind, act);
+  on("first", "click", () => { playing(false); go(0); });
+  on("back", "click", () => { playing(false); back(); });
+  on("play", "click", toggle);
+  on("next", "click", () => { playing(false); next(); });
+  on("last", "click", () => { playing(false); go(steps.length); });
+  on("slider", "input", () => { playing(false); go(Number($("slider").value)); });
+  on("by", "change", () => go(at));
+  on("predicting", "change", () => { playing(false); go(at); });
+  on("bug", "change", () => { playing(false); breakIt(); });
+  on("question", "submit", check);
+  on("show", "click", show);
+  on("zoom", "click", () => { whole = whole ? null : true; $("zoom").setAttribute("aria-pressed", String(!!whole)); fit(); });
+  document.addEventListener("keydown", (event) => {
+    const target = event.target;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (target.id === "answer") { if (event.key === "Escape") back(); return; }
+    if (target.tagName === "SELECT") return;
+    const isControl = ["BUTTON", "INPUT"].includes(target.tagName) && target.id !== "slider";
+    const acts = {
+      ArrowRight: next, ArrowLeft: back, Home: () => go(0), End: () => go(steps.length),
+      ...(isControl ? {} : { " ": toggle }),
+    };
+    if (!(event.key in acts)) return;
+    event.preventDefault();
+    if (event.key !== " ") playing(false);
+    acts[event.key]();
+  });
+  const linked = () => Number((location.hash.match(/^#step=(\d{1,9})$/) || [])[1] || 0);
+  addEventListener("hashchange", () => { if (linked() !== at) go(linked()); });
+  addEventListener("resize", fit);
+
+  $("by").value = story.by;
+  groups.forEach((_, k) => paintBox(k));
+  drawPhases();
+  fit();
+  go(linked(), { smooth: false });
+})();

@@ -1,0 +1,187 @@
+"""Training steps in a row: forward, backward, the optimizer's update, and the next forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from autodiff import Node, enable_grad, source_lines
+from autodiff.origins import remember
+from viz.format import MINUS
+from viz.model import in_order
+from viz.story import Change, Step, Story, is_predictable, shown, story_of
+from viz.text import clean
+from viz.view import View
+
+Program = Node | Callable[[], Node]
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """All rounds: the story of each, and the steps of all in one row."""
+
+    stories: tuple[Story, ...]
+    steps: tuple[Step, ...]
+
+
+def play_of(program: Program, see: Callable[[Node], View], optimizer: Any = None, rounds: int = 1) -> Play:
+    """Play ``rounds`` training steps; with an optimizer, its updates and one more forward pass follow.
+
+    Parameters, their gradients and the optimizer are afterwards as they were before.
+
+    Args:
+        program: the node to differentiate, or a function of nothing that computes it.
+        see: how the graph of a round is viewed.
+        optimizer: has ``parameters``, ``explain(parameter)``, ``step()``, ``state_dict()`` and ``load_state_dict()``.
+        rounds: how many steps; more than one needs an optimizer.
+
+    Raises:
+        ValueError: the graph of one round differs from that of the first, so that one drawing cannot hold both.
+    """
+    compute = _computing(program)
+    with _put_back(optimizer), enable_grad():
+        output = compute()
+        first = see(output)
+        stories = [story_of(output, first)]
+        steps: list[Step] = list(stories[0].steps)
+        for k in range(2, rounds + 2 if optimizer else 1):
+            steps += _in_turn(steps, _updates(stories[-1], optimizer))
+            output = compute()
+            story = story_of(output, see(output))
+            _require_same(first, story.view, k)
+            told = [s for s in story.steps if s.kind == "forward"] if k > rounds else list(story.steps)
+            restart = _restart(stories[-1], f"Round {k}." if k <= rounds else "What has it brought?")
+            steps += _in_turn(steps, [restart, *_with_losses(told, stories[-1])])
+            stories.append(story)
+    return Play(tuple(stories), tuple(steps))
+
+
+def _computing(program: Program) -> Callable[[], Node]:
+    """A function that gives the graph of each round: the first of a node is the node itself."""
+    if not isinstance(program, Node):
+
+        def run() -> Node:
+            with source_lines():
+                output = program()
+            if not isinstance(output, Node):
+                raise TypeError(
+                    f"the function must return the Value or Tensor to be differentiated, such as the loss, and"
+                    f" returned {type(output).__name__} {clean(repr(output), 40)}"
+                )
+            return output
+
+        return run
+    waiting = [program]
+    return lambda: waiting.pop() if waiting else recomputed(program)
+
+
+def recomputed(output: Node) -> Node:
+    """The same graph, computed anew from what its leaves hold now.
+
+    >>> from autodiff import Value
+    >>> x = Value(3.0)
+    >>> y = x * x
+    >>> x.data = 5.0
+    >>> recomputed(y).data
+    25.0
+    """
+    again: dict[Node, Node] = {}
+    for node in in_order([output]):
+        if node.op is None:
+            again[node] = node
+            continue
+        made: Node = type(node).apply(node.op, tuple([again[x] for x in node.inputs]), node.params or {})
+        made.label, made.scope = node.label, node.scope
+        if node.origin is not None:
+            remember(made, node.origin)
+        again[node] = made
+    return again[output]
+
+
+@contextmanager
+def _put_back(optimizer: Any) -> Iterator[None]:
+    """Whatever training moves is put back, clocks included: graphs recorded before are not told of any change."""
+    if optimizer is None:
+        yield
+        return
+    state = optimizer.state_dict()
+    kept = [(p, p.data, p.grad, p.clock) for p in optimizer.parameters]
+    try:
+        yield
+    finally:
+        for p, data, gradient, clock in kept:
+            p.data, p.grad, p.clock = data, gradient, clock
+        optimizer.load_state_dict(state)
+
+
+def _updates(story: Story, optimizer: Any) -> list[Step]:
+    """What the optimizer does to each parameter of the graph; it is done when this returns."""
+    for p in optimizer.parameters:
+        p.grad = story.gradients.get(p)
+    boxes = story.view.box_of
+    moved = [p for p in optimizer.parameters if p.grad is not None and p in boxes]
+    explained = {p: optimizer.explain(p) for p in moved if boxes[p] in story.alone}
+    optimizer.step()
+    steps = []
+    for p, update in explained.items():
+        name = story.names[p]
+        rows = [("from", ("" if name == "w" else f"w is {name}: ") + _assignments(update.given), "")]
+        rows += [(step.name, step.formula, _result(step)) for step in update.steps]
+        sentence = f"{update.rule} moves {name} against its gradient."
+        change = Change(boxes[p], data=p.data)
+        asks = f"What is {name} after this step?" if is_predictable(p.data) else ""
+        steps.append(Step("update", 0, boxes[p], (), sentence, tuple(rows), (change,), asks, update))
+    hidden = dict.fromkeys(boxes[p] for p in moved if boxes[p] not in story.alone)
+    for box in hidden:
+        name = story.view.graph.boxes[box].name
+        sentence = f"{type(optimizer).__name__} moves all parameters of {name}."
+        steps.append(Step("update", 0, box, (), sentence, (), (Change(box, data=True),)))
+    return steps
+
+
+def _assignments(given: dict[str, Any]) -> str:
+    return ", ".join(f"{name} = {shown(x)}" for name, x in given.items())
+
+
+def _result(step: Any) -> str:
+    texts = dict.fromkeys([step.numbers.replace("-", MINUS), shown(step.result)])
+    return "".join(f" = {text}" for text in texts if text != step.formula)
+
+
+def _restart(before: Story, title: str) -> Step:
+    sentence = f"{title} The gradients are forgotten (zero_grad), and every number is computed anew."
+    return Step("restart", 0, before.view.box_of[before.output], (), sentence)
+
+
+def _with_losses(steps: list[Step], before: Story) -> list[Step]:
+    """The last number computed, beside what it was one round earlier."""
+    last = max(k for k, step in enumerate(steps) if step.kind == "forward")
+    was, step = before.output.data, steps[last]
+    (change,) = step.changes
+    row = ("round before", f"{before.names[before.output]} was {shown(was)}", f", and is {shown(change.data)}")
+    row = row if change.data is not True else ("round before", f"{before.names[before.output]} was {shown(was)}", "")
+    return [*steps[:last], replace(step, rows=(*step.rows, row)), *steps[last + 1 :]]
+
+
+def _in_turn(before: Sequence[Step], steps: Sequence[Step]) -> list[Step]:
+    """``steps`` with turns that go on where ``before`` ends; steps of no turn yet take one each."""
+    start = before[-1].turn + 1
+    alone = all(step.turn == 0 for step in steps)
+    first = next((step.turn for step in steps if step.kind == "forward"), 0)
+    if alone:
+        return [replace(step, turn=start + k) for k, step in enumerate(steps)]
+    return [replace(step, turn=start if step.kind == "restart" else start + 1 + step.turn - first) for step in steps]
+
+
+def _require_same(first: View, later: View, k: int) -> None:
+    def shape(view: View) -> Any:
+        return [(box.kind, box.operation) for box in view.graph.boxes], view.graph.edges
+
+    if shape(first) != shape(later):
+        raise ValueError(
+            f"round {k} computes another graph than round 1 ({len(later.nodes)} nodes after {len(first.nodes)}), and"
+            " one drawing cannot hold both; let the function compute the same operations each time, such as a loss"
+            " over the same samples"
+        )

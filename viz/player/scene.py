@@ -1,0 +1,172 @@
+"""What stands on the stage: one drawing, laid out once, and every text that its boxes will show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from viz.face import Face, Text, face_of
+from viz.format import exact
+from viz.layout import Direction, Layout, best_direction
+from viz.model import Box, Edge
+from viz.placing import Engine, laid_out
+from viz.player.rounds import Play
+from viz.story import NOTHING, Change, Step
+from viz.style import Theme
+from viz.svg import svg_of
+
+DOTS = "dots"
+"""The style of the text that counts paths: a filled dot for each that has arrived."""
+
+_MOST_DOTS = 6
+_DOTS_HEIGHT = 15
+_UNKNOWN = "?"
+
+Texts = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """What one box shows: its number, its gradient (none: not computed yet), and both with all digits."""
+
+    value: Texts
+    gradient: Texts
+    value_exact: str
+    gradient_exact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The stage.
+
+    Attributes:
+        svg: the drawing as it is at the end, with places for all that changes.
+        before: what each box shows before the first step.
+        shows: for every step, what the boxes that it changes show from then on.
+        others: the same for other rows of steps on the same stage.
+        layout: where everything is.
+        narrow: the same boxes from top to bottom, for narrow screens; None where it would be no narrower.
+    """
+
+    svg: str
+    before: tuple[Showing, ...]
+    shows: tuple[tuple[Showing, ...], ...]
+    others: tuple[tuple[tuple[Showing, ...], ...], ...]
+    layout: Layout
+    narrow: Layout | None
+    note: str
+
+
+def scene_of(
+    play: Play,
+    finished: Sequence[Box],
+    others: Sequence[Sequence[Step]] = (),
+    *,
+    layout: Engine,
+    direction: Direction | str,
+    theme: Theme,
+    title: str,
+    time_limit: float,
+) -> Scene:
+    """Lay out the boxes of ``play`` and draw them.
+
+    Args:
+        play: what will happen.
+        others: other rows of steps, which the boxes must have room for.
+        finished: the boxes as they are when all is computed; boxes of many nodes show only this.
+        layout, direction, theme, title, time_limit: as for ``draw``.
+    """
+    story = play.stories[0]
+    actors = [_Actor(box, story.paths.get(k, 0) if k in story.alone else 0) for k, box in enumerate(finished)]
+    before = tuple(actor.before() for actor in actors)
+
+    def acted(steps: Sequence[Step]) -> tuple[tuple[Showing, ...], ...]:
+        return tuple(tuple(actors[change.box].after(change) for change in step.changes) for step in steps)
+
+    shows, rest = acted(play.steps), tuple(map(acted, others))
+    faces = [actor.face() for actor in actors]
+    sizes = [(face.width, face.height) for face in faces]
+    edges = story.view.graph.edges
+    flow: Any = best_direction(sizes, edges) if direction == "auto" else direction
+    placed, note = laid_out(sizes, edges, layout, flow, time_limit)
+    narrow = _narrower(placed, sizes, edges, layout, time_limit) if direction == "auto" and flow == "LR" else None
+    graph = replace(story.view.graph, boxes=tuple(finished))
+    svg = svg_of(graph, faces, placed, title=title, note="", theme=theme)
+    return Scene(svg, before, shows, rest, placed, narrow, note)
+
+
+def _narrower(
+    placed: Layout, sizes: Sequence[tuple[float, float]], edges: Sequence[Edge], engine: Engine, limit: float
+) -> Layout | None:
+    narrow, _ = laid_out(sizes, edges, engine, "TB", limit)
+    return narrow if narrow.width < placed.width else None
+
+
+class _Actor:
+    """A box with all the numbers that it will show: it is as large as the largest of them needs."""
+
+    def __init__(self, box: Box, paths: int) -> None:
+        self.box, self.paths = box, paths
+        self.is_group = box.kind not in ("leaf", "constant", "operation")
+        self.data, self.gradient = box.data, box.gradient
+        self.widest = face_of(box)
+
+    def before(self) -> Showing:
+        """Before the first step leaves show their number, and nothing has a gradient."""
+        known = self.box.kind in ("leaf", "constant")
+        value = self.words("value", self.widest) if known else self.unknown()
+        return Showing(value, (), exact_or_empty(self.box.data) if known else "", "")
+
+    def after(self, change: Change) -> Showing:
+        """From a step on; what the step leaves as it is stays empty."""
+        box = self.box
+        if not self.is_group:
+            if change.data is not NOTHING:
+                box = replace(box, data=change.data)
+            if change.gradient is not NOTHING:
+                box = replace(box, gradient=change.gradient)
+        face = face_of(box)
+        if face.width > self.widest.width:
+            self.widest = face
+        value = self.words("value", face) if change.data is not NOTHING else ()
+        gradient = self.words("gradient", face) if change.gradient is not NOTHING else ()
+        return Showing(value, gradient, exact_or_empty(change.data), exact_or_empty(change.gradient))
+
+    def unknown(self) -> Texts:
+        count = len(self.words("value", self.widest))
+        return (_UNKNOWN,) + ("",) * (count - 1) if count else ()
+
+    def words(self, style: str, face: Face) -> Texts:
+        return tuple(text.words for text in face.texts if text.style == style and text.words != "∇")
+
+    def face(self) -> Face:
+        """The widest face, with room for a gradient and for its absence, and with a dot for every path."""
+        face = self.widest
+        texts = list(face.texts)
+        places = [text for text in texts if text.style == "gradient" and text.words != "∇"]
+        if places and not self.is_group:
+            waiting = face_of(replace(self.box, gradient=None))
+            pending = [text for text in waiting.texts if text.style == "pending"]
+            texts += [replace(text, x=places[0].x, anchor=places[0].anchor) for text in pending]
+        height = face.height
+        if self.paths > 1:
+            texts.append(Text(face.width / 2, height + 3, dots(0, self.paths), DOTS))
+            height += _DOTS_HEIGHT
+        return replace(face, height=height, texts=texts)
+
+
+def dots(arrived: int, paths: int) -> str:
+    """How many of the paths have arrived.
+
+    >>> dots(1, 3), dots(12, 40)
+    ('●○○', '12 of 40')
+    """
+    return "●" * arrived + "○" * (paths - arrived) if paths <= _MOST_DOTS else f"{arrived} of {paths}"
+
+
+def exact_or_empty(x: Any) -> str:
+    """One number with all digits; "" for arrays and for what is no number."""
+    return "" if x is NOTHING or x is True or x is None or np.size(x) != 1 else exact(x)
