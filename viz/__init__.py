@@ -11,7 +11,20 @@
 from viz import plots
 from viz.bugs import BUGS, broken
 from viz.dot_layout import DotError
+from viz.expression import ExpressionError, from_expression
 from viz.path_sums import Path, Paths, paths
 from viz.picture import Picture, draw
 
-__all__ = ["BUGS", "DotError", "Path", "Paths", "Picture", "broken", "draw", "paths", "plots"]
+__all__ = [
+    "BUGS",
+    "DotError",
+    "ExpressionError",
+    "Path",
+    "Paths",
+    "Picture",
+    "broken",
+    "draw",
+    "from_expression",
+    "paths",
+    "plots",
+]
