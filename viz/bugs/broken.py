@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from autodiff import Node
 from autodiff.backprop import newest_first
-from autodiff.chain import edges, seed_of
-from autodiff.explanation import BackwardStep, Explanation, backward_step, explain
+from autodiff.explanation import BackwardStep, explain
 from autodiff.formula import number_text
-from autodiff.hooks import hooked
 from viz.bugs.catalogue import BUGS, Bug
-from viz.bugs.mistakes import Edge, Mistake, first_mistake
+from viz.bugs.drawing import LARGEST, Panel, side_by_side
+from viz.bugs.engine import WrongEngine, depth_first, same
+from viz.bugs.mistakes import Edge, first_mistake
 from viz.numerical import numerical_gradients
+from viz.picture import Picture
+from viz.placing import Engine
+from viz.style import Theme
+from viz.text import clean
+from viz.view import scalar_view
+
+_READABLE = 60
+"""Nodes up to which a notebook shows the picture instead of a line."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BrokenPass:
     """What a wrong backward pass did, and what is right.
 
@@ -61,7 +66,7 @@ class BrokenPass:
         """The nodes whose number is wrong, newest first."""
         if self.steps and not self.slips:
             return []  # another order of adding up may change a last digit, and that is no bug
-        different = (node for node in self.right if not _same(self.gradients[node], self.right[node]))
+        different = (node for node in self.right if not same(self.gradients[node], self.right[node]))
         return sorted(different, key=lambda node: -node.clock)
 
     @property
@@ -83,6 +88,36 @@ class BrokenPass:
         """
         found = numerical_gradients(self.output, seed=self.seed)
         return {node: slope * self.bug.passes if node.op is None else slope for node, slope in found.items()}
+
+    def draw(self, *, layout: Engine = "auto", theme: Theme = "auto", time_limit: float = 10.0) -> Picture:
+        """The graph with the wrong gradients beside the graph with the right ones; options as of ``viz.draw``.
+
+        What is wrong carries a ✗ and is bold; the arrows over which it goes wrong are dashed.
+
+        Raises:
+            ValueError: the graph is too large for a picture.
+        """
+        view = scalar_view([self.output])
+        if len(view.nodes) > LARGEST:
+            raise ValueError(
+                f"this graph has {len(view.nodes):,} nodes, and a picture of it twice cannot be read; print the"
+                " broken pass for a table of its leaves, or break a smaller graph"
+            )
+        arrows = {view.edge_of[self.steps[k].node, self.steps[k].position] for k in self.slips}
+        slips = frozenset(k for k in arrows if k is not None)
+        panels = [
+            Panel(f"✗ {self.bug.title}", self.gradients, frozenset(self.wrong_nodes), slips),
+            Panel("✓ Right", self.right),
+        ]
+        title = clean(f"{self.bug.title}: wrong gradients beside the right ones")
+        note = clean(self.verdict)
+        return side_by_side(view, panels, title=title, note=note, engine=layout, theme=theme, time_limit=time_limit)
+
+    def _repr_svg_(self) -> str | None:
+        return None if len(self.names) > _READABLE else self.draw().svg
+
+    def __repr__(self) -> str:
+        return f"<BrokenPass {self.bug.name!r}: {len(self.slips)} of {len(self.steps)} steps do the wrong thing>"
 
     def __str__(self) -> str:
         table = [["", "", "wrong", "right", "finite difference"]]
@@ -155,7 +190,7 @@ def broken(output: Node, bug: str | Bug, *, seed: Any = None, edge: Edge | None 
         mistake = first_mistake(order, explained.adjoints, edge)
         if edge is not None and mistake is None:
             raise ValueError(f"no usual mistake in {_arrow(edge, explained.names)} changes a number there")
-    engine = _Engine(bug, explained, mistake)
+    engine = WrongEngine(bug, explained, mistake)
     engine.run(order if bug.waits else depth_first(output), seed)
     words = mistake.words if mistake else ""
     right = engine.what_is_right()
@@ -185,123 +220,3 @@ def _check_edge(edge: Any, order: list[Node]) -> None:
 
 def _arrow(edge: Edge, names: Mapping[Node, str]) -> str:
     return f"∂{names[edge[0]]}/∂{names[edge[0].inputs[edge[1]]]}"
-
-
-class _Engine:
-    """One wrong pass: what can be wrong with it are a few lines of ``run``."""
-
-    def __init__(self, bug: Bug, explained: Explanation, mistake: Mistake | None) -> None:
-        self.bug, self.mistake = bug, mistake
-        self.output, self.names, self.right = explained.output, explained.names, explained.adjoints
-        self.rules = {(step.node, step.position): step for step in explained.backward}
-        self.left = {
-            node: gradient
-            for node, gradient in explained.adjoints.items()
-            if bug.leftover == "everything" or (bug.leftover == "leaves" and node.op is None)
-        }
-        self.gradients: dict[Node, Any] = dict(self.left)
-        self.steps: list[BackwardStep] = []
-
-    @np.errstate(all="ignore")
-    def run(self, order: Iterable[Node], seed: Any) -> None:
-        """The pass: over the nodes of ``order``, each handing on the gradient that it has by then."""
-        start = seed_of(self.output, seed)
-        is_left = self.output.op is None and self.output in self.left
-        self.gradients[self.output] = self.left[self.output] + start if is_left else start
-        new: dict[Node, Any] = {self.output: start}  # what this pass has brought, without what was left over
-        arrived: dict[Node, int] = {}
-        for node in order:
-            upstream = self.gradients[node] = hooked(node, self.gradients[node])
-            acting = node if self.mistake is None else self.mistake.applied(node)
-            for k, (x, flow) in enumerate(edges(acting, upstream)):
-                if flow is None:
-                    continue
-                before = self.gradients.get(x) if self.bug.accumulates else None
-                self.gradients[x] = flow if before is None else before + flow
-                new[x] = new[x] + flow if x in new and self.bug.accumulates else flow
-                arrived[x] = arrived.get(x, 0) + 1
-                path, paths = arrived[x], self.rules[node, k].paths
-                names = ChainMap({acting: self.names[node]}, self.names)  # type: ignore[arg-type]
-                step = backward_step(acting, k, upstream, flow, before, self.gradients[x], path, paths, names)
-                self.steps.append(replace(step, node=node))
-        for leaf in [node for node in self.gradients if node.op is None]:
-            seen = hooked(leaf, new[leaf])
-            if seen is not new[leaf]:
-                self.gradients[leaf] = self.left[leaf] + seen if leaf in self.left else seen
-
-    def what_is_right(self) -> dict[Node, Any]:
-        """What a right engine has after the same calls."""
-        again = self.bug.passes == 2
-        return {node: g + g if again and node.op is None else g for node, g in self.right.items()}
-
-    def slips(self) -> dict[int, str]:
-        """The steps that do the wrong thing by themselves, and what they do."""
-        found: dict[int, str] = {}
-        there: dict[Node, Any] = {}
-        late = {} if self.bug.waits else self._late()
-        for number, step in enumerate(self.steps):
-            x, to = step.input, step.input_name
-            if not self.bug.accumulates and _counts(there.get(x)):
-                found[number] = f"{_shown(there[x])} had arrived at {to}, and {_shown(step.total)} takes its place."
-            if step.node in late:
-                found[number] = (
-                    f"{step.name} hands on {_shown(step.upstream)}, and {late[step.node]} is still to come to it."
-                )
-            if step.path == 1 and self._should_be_empty(x) and _counts(self.left.get(x)):
-                found[number] = f"{to} does not begin at 0: {_shown(self.left[x])} is left over from the pass before."
-            rule = self.rules[step.node, step.position]
-            if self.mistake is not None and not _same(step.local, rule.local):
-                found[number] = (
-                    f"∂{step.name}/∂{to} is {rule.formula}, and {step.formula} is taken: {self.mistake.words}."
-                )
-            there[x] = step.total
-        return found
-
-    def _should_be_empty(self, x: Node) -> bool:
-        return self.bug.passes == 1 or x.op is not None
-
-    def _late(self) -> dict[Node, str]:
-        """The nodes that more came to after they had handed on, and how much."""
-        done: set[Node] = set()
-        late: dict[Node, Any] = {}
-        for step in self.steps:
-            done.add(step.node)
-            if step.input in done and _counts(step.contribution):
-                x = step.input
-                late[x] = late[x] + step.contribution if x in late else step.contribution
-        return {node: _shown(gradient) for node, gradient in late.items()}
-
-
-def depth_first(output: Node) -> Iterator[Node]:
-    """The computed nodes in the order in which a recursion first reaches them, left inputs first.
-
-    >>> from autodiff import Value
-    >>> a = Value(2.0)
-    >>> b = a * a
-    >>> c = b * b
-    >>> [node.data for node in depth_first(b + c)]
-    [20.0, 4.0, 16.0]
-    """
-    seen: set[Node] = set()
-    stack = [output]
-    while stack:
-        node = stack.pop()
-        if node.op is not None and node not in seen:
-            seen.add(node)
-            yield node
-            stack += reversed(node.inputs)
-
-
-def _counts(gradient: Any) -> bool:
-    """Whether it would change a sum."""
-    return gradient is not None and bool(np.any(np.asarray(gradient) != 0))
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Equal number for number, NaN included."""
-    a, b = np.asarray(a), np.asarray(b)
-    return bool(np.all((a == b) | ((a != a) & (b != b))))
-
-
-def _shown(x: Any) -> str:
-    return number_text(x)
