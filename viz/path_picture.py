@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from html import escape
-from typing import Literal
+from typing import Literal, get_args
 
 from viz.face import SIZES, Anchor
 from viz.format import number
@@ -19,7 +19,7 @@ from viz.placing import Engine, laid_out
 from viz.style import Theme
 from viz.svg import Marks, element, svg_of
 from viz.text import clean, width
-from viz.themed import Palette, themed
+from viz.themed import Palette, checked, themed
 
 _LEGEND = 20.0  # height of a line of the legend
 _LEAST_WIDTH = 620.0  # of the legend, where the drawing is narrow
@@ -32,6 +32,9 @@ def picture_of(
     paths: Paths, *, layout: Engine, direction: Direction | Literal["auto"], theme: Theme, title: str | None
 ) -> Picture:
     """The graph of ``paths``, with the paths on top and a legend below."""
+    checked("layout", layout, get_args(Engine))
+    checked("direction", direction, ("auto", *get_args(Direction)))
+    checked("theme", theme)
     sketch = sketch_of(paths)
     graph = Graph(sketch.boxes, tuple([arrow.edge for arrow in sketch.arrows]))
     several = len(paths) > 1

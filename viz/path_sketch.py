@@ -69,7 +69,7 @@ def sketch_of(paths: Paths) -> Sketch:
             taken.setdefault((node, position), []).append(rank)
             factors[node, position] = factor
     on_path = {paths.output, paths.leaf, *(node for path in paths for node in path.nodes)}
-    whole = len(view.nodes) <= WHOLE and paths.leaf in view.box_of
+    whole = len(view.nodes) <= WHOLE
     kept = [node for node in view.nodes if whole or node in on_path]
     kept += [paths.leaf] if paths.leaf not in view.box_of else []
     runs = {} if whole else _runs(paths, taken)
