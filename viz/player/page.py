@@ -23,7 +23,7 @@ from viz.player.program import Line
 from viz.player.scene import Scene, Showing
 from viz.story import NOTHING, Change, Step
 from viz.style import Theme
-from viz.svg import arrow_of
+from viz.svg import arrow_of, svg_of
 from viz.text import clean
 
 _LETTERS = {"forward": "f", "seed": "s", "backward": "b", "update": "u", "restart": "r"}
@@ -54,6 +54,7 @@ def page_of(
         by: "edge" or "node", how it is walked at first.
         welcome: what is said before the first step.
     """
+    svg = svg_of(scene.graph, scene.faces, scene.layout, title=title, note="", theme=theme)
     asked = [quiz_of(step) for step in steps]
     story = {
         "boxes": [
@@ -85,7 +86,7 @@ def page_of(
     }
     own = files("viz.player")
     css, script = own.joinpath("player.css").read_text("utf-8"), own.joinpath("player.js").read_text("utf-8")
-    styles = [css, *re.findall(r"<style>(.*?)</style>", scene.svg, re.DOTALL)]
+    styles = [css, *re.findall(r"<style>(.*?)</style>", svg, re.DOTALL)]
     policy = (
         f"default-src 'none'; style-src {' '.join(map(_hash, styles))}; script-src {_hash(script)};"
         " base-uri 'none'; form-action 'none'"
@@ -97,7 +98,7 @@ def page_of(
             "theme": "light" if theme == "print" else theme,
             "policy": policy,
             "css": css,
-            "svg": scene.svg,
+            "svg": svg,
             "note": escape(scene.note),
             "story": _json(story),
             "script": script,

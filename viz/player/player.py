@@ -147,8 +147,6 @@ def steps(
         [bug.steps for bug in broken],
         layout=layout,
         direction=direction,
-        theme=theme,
-        title=name,
         time_limit=time_limit,
     )
     lines, line_of = program_of(node for told in play.stories for node in told.alone.values())

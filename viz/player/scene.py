@@ -11,12 +11,10 @@ import numpy as np
 from viz.face import Face, Text, face_of
 from viz.format import exact
 from viz.layout import Direction, Layout, best_direction
-from viz.model import Box, Edge
+from viz.model import Box, Edge, Graph
 from viz.placing import Engine, laid_out
 from viz.player.rounds import Play
 from viz.story import NOTHING, Change, Step
-from viz.style import Theme
-from viz.svg import svg_of
 
 DOTS = "dots"
 """The style of the text that counts paths: a filled dot for each that has arrived."""
@@ -43,7 +41,8 @@ class Scene:
     """The stage.
 
     Attributes:
-        svg: the drawing as it is at the end, with places for all that changes.
+        graph: the boxes as they are when all is computed, and the edges.
+        faces: what is written on each box, with a place for all that changes.
         before: what each box shows before the first step.
         shows: for every step, what the boxes that it changes show from then on.
         others: the same for other rows of steps on the same stage.
@@ -51,7 +50,8 @@ class Scene:
         narrow: the same boxes from top to bottom, for narrow screens; None where it would be no narrower.
     """
 
-    svg: str
+    graph: Graph
+    faces: tuple[Face, ...]
     before: tuple[Showing, ...]
     shows: tuple[tuple[Showing, ...], ...]
     others: tuple[tuple[tuple[Showing, ...], ...], ...]
@@ -67,17 +67,15 @@ def scene_of(
     *,
     layout: Engine,
     direction: Direction | str,
-    theme: Theme,
-    title: str,
     time_limit: float,
 ) -> Scene:
-    """Lay out the boxes of ``play`` and draw them.
+    """Lay out the boxes of ``play``, each as large as its largest number needs.
 
     Args:
         play: what will happen.
         others: other rows of steps, which the boxes must have room for.
         finished: the boxes as they are when all is computed; boxes of many nodes show only this.
-        layout, direction, theme, title, time_limit: as for ``draw``.
+        layout, direction, time_limit: as for ``draw``.
     """
     story = play.stories[0]
     actors = [_Actor(box, story.paths.get(k, 0) if k in story.alone else 0) for k, box in enumerate(finished)]
@@ -94,8 +92,7 @@ def scene_of(
     placed, note = laid_out(sizes, edges, layout, flow, time_limit)
     narrow = _narrower(placed, sizes, edges, layout, time_limit) if direction == "auto" and flow == "LR" else None
     graph = replace(story.view.graph, boxes=tuple(finished))
-    svg = svg_of(graph, faces, placed, title=title, note="", theme=theme)
-    return Scene(svg, before, shows, rest, placed, narrow, note)
+    return Scene(graph, tuple(faces), before, shows, rest, placed, narrow, note)
 
 
 def _narrower(
