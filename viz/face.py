@@ -7,57 +7,21 @@ before and after the backward pass has the same layout.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from viz.format import exact, number
-from viz.heat import Heat, heat_of
+from viz.group_face import group_face, group_in_full, group_in_words
+from viz.heat import heat_of
+from viz.lettering import HEADER, LINE, LONGEST_NAME, PAD, PENDING, SIZES, Anchor, Face, Text, gradient_lines
 from viz.model import Box
 from viz.text import clean, width
 
-SIZES = {"name": 14, "symbol": 15, "value": 13, "gradient": 13, "small": 12, "head": 12, "pending": 12}
-"""Font size of each style of text, in pixels. The smallest one decides how far a picture may shrink."""
-
-PENDING = ("∇ not", "computed yet")
-PAD = 7
-HEADER = 24
-LINE = 17
-LONGEST_NAME = 24
-
-Anchor = Literal["start", "middle", "end"]
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """One line: ``x`` is its start, middle or end, ``y`` its baseline; ``style`` is a key of SIZES."""
-
-    x: float
-    y: float
-    words: str
-    style: str
-    anchor: Anchor = "middle"
-
-    @property
-    def left(self) -> float:
-        """Where the line begins."""
-        return self.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor] * self.width
-
-    @property
-    def width(self) -> float:
-        """An upper bound of how wide it is."""
-        return width(self.words, SIZES[self.style])
-
-
-@dataclass(slots=True)
-class Face:
-    """A box ready to be placed: its size and what is on it."""
-
-    width: float
-    height: float
-    texts: list[Text] = field(default_factory=list)
-    heats: list[Heat] = field(default_factory=list)
+__all__ = [
+    "HEADER", "LINE", "LONGEST_NAME", "PAD", "PENDING", "SIZES",
+    "Anchor", "Face", "Text", "described", "face_of", "hover", "statistics",
+]  # fmt: skip
 
 
 def face_of(box: Box) -> Face:
@@ -69,6 +33,8 @@ def face_of(box: Box) -> Face:
     >>> [text.words for text in face_of(graph_of([x]).boxes[0]).texts]
     ['x', '2.0', '∇ not', 'computed yet']
     """
+    if box.group is not None:
+        return group_face(box, box.group)
     if np.size(box.data) != 1 or np.ndim(box.data) > 1:
         return _array_face(box)
     return _constant_face(box) if box.kind == "constant" else _number_face(box)
@@ -82,12 +48,17 @@ def described(box: Box) -> str:
     >>> described(graph_of([Value(2.0, label="x")]).boxes[0])
     'leaf x, value 2.0, gradient not computed yet'
     """
+    if box.group is not None:
+        return ", ".join(group_in_words(box, box.group))
     return ", ".join([_heading(box), f"value {_summary(box.data)}", *_gradient_in_words(box, _summary)])
 
 
 def hover(box: Box) -> str:
     """A box with all digits, and where it comes from."""
+    if box.group is not None:
+        return "\n".join(group_in_full(box, box.group))
     lines = [_heading(box), f"value {_in_full(box.data)}", *_gradient_in_words(box, _in_full)]
+    lines += [f"{box.alias} in explain()"] if box.alias else []
     lines += [f"in {box.scope}"] if box.scope else []
     return "\n".join(lines)
 
@@ -169,15 +140,8 @@ def _number_face(box: Box) -> Face:
         y += LINE - 2
         texts.append(Text(wide / 2, y, line, "small"))
     texts.append(Text(wide / 2, y + LINE - 1, value, "value"))
-    texts += _gradient_lines(wide / 2, y + 2 * LINE, shown)
+    texts += gradient_lines(wide / 2, y + 2 * LINE, shown)
     return Face(wide, y + 2 * LINE + 23, texts)
-
-
-def _gradient_lines(x: float, y: float, shown: str | None) -> list[Text]:
-    """In the space of two lines: the gradient in their middle, or that there is none yet."""
-    if shown is not None:
-        return [Text(x, y + 7, shown, "gradient")]
-    return [Text(x, y + 14 * k, words, "pending") for k, words in enumerate(PENDING)]
 
 
 def _constant_face(box: Box) -> Face:

@@ -18,8 +18,47 @@ Kind = Literal["leaf", "constant", "operation"]
 
 
 @dataclass(frozen=True, slots=True)
+class Leaving:
+    """A number or array that other boxes get from a box of several nodes, and its gradient."""
+
+    name: str
+    data: Any
+    gradient: Any
+    carries: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What a box of several nodes holds.
+
+    Attributes:
+        nodes, operations: how many.
+        parameters, constants: how many numbers its leaves hold that carry a gradient, and that do not.
+        leaving: what other boxes get from it, or is asked for: all of it, or, if that is much, nothing.
+        leaves: how many nodes those are.
+        least, greatest: of the numbers that leave it.
+        gradient: the Euclidean norm of the gradient of its parameters or, without any, of what leaves it; None
+            where it has not been computed.
+        repeats: how many time steps it stands for.
+        state: how many numbers each of them hands to the next.
+    """
+
+    nodes: int
+    operations: int
+    parameters: int
+    constants: int
+    leaving: tuple[Leaving, ...]
+    leaves: int
+    least: Any
+    greatest: Any
+    gradient: float | None
+    repeats: int = 1
+    state: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
-    """One node, as far as a drawing is concerned.
+    """One node, or several, as far as a drawing is concerned.
 
     Attributes:
         kind: a leaf that carries a gradient, a constant, or the result of an operation.
@@ -29,6 +68,8 @@ class Box:
         carries: whether gradients flow to the node.
         is_output: whether the drawing was asked for this node.
         scope: the place it was made in, such as ``layer 1/neuron 3``.
+        group: what it holds, if it stands for several nodes; it has no data of its own then.
+        alias: what ``explain`` calls the node, where that is not its label.
     """
 
     kind: Kind
@@ -41,6 +82,8 @@ class Box:
     carries: bool
     is_output: bool
     scope: str
+    group: Group | None = None
+    alias: str = ""
 
     @property
     def name(self) -> str:
@@ -50,20 +93,33 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Box ``source`` is input number ``port`` of box ``target``, which has ``ports`` inputs."""
+    """Box ``source`` is input number ``port`` of box ``target``, which has ``ports`` inputs.
+
+    Into a box of several nodes leads one edge from each box that feeds it; ``numbers`` come over an edge.
+    """
 
     source: int
     target: int
     port: int
     ports: int
+    numbers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A line around some boxes, with the name of their place."""
+
+    name: str
+    boxes: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Boxes in topological order, which also numbers them, and the edges between them."""
+    """Boxes in topological order, which also numbers them, and the edges between them; frames share no box."""
 
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
+    frames: tuple[Frame, ...] = ()
 
 
 def graph_of(outputs: Sequence[Node]) -> Graph:
@@ -82,14 +138,15 @@ def graph_from(nodes: Sequence[Node], outputs: Sequence[Node]) -> Graph:
     """Boxes and edges of ``nodes``, which stand in topological order and hold all their inputs."""
     number = {node: k for k, node in enumerate(nodes)}
     asked_for = set(outputs)
-    boxes = tuple(_box(node, node in asked_for) for node in nodes)
+    boxes = tuple(box_of(node, node in asked_for) for node in nodes)
     edges = []
     for node in nodes:
         inputs = node.inputs
         for x in inputs:
             if x.clock > node.clock:  # its box would show a number that the node was not computed from
                 raise leaf_changed(x, node)
-        edges += [Edge(number[x], number[node], port, len(inputs)) for port, x in enumerate(inputs)]
+        for port, x in enumerate(inputs):
+            edges.append(Edge(number[x], number[node], port, len(inputs), getattr(x.data, "size", 1)))
     return Graph(boxes, tuple(edges))
 
 
@@ -110,7 +167,8 @@ def in_order(outputs: Iterable[Node]) -> list[Node]:
     return list(done)
 
 
-def _box(node: Node, is_output: bool) -> Box:
+def box_of(node: Node, is_output: bool) -> Box:
+    """A box for one node."""
     op = node.op
     kind: Kind = "operation" if op else "leaf" if node.requires_grad else "constant"
     return Box(

@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from autodiff import Node
+from viz.collapse import LARGEST, Roll
 from viz.dot_source import digraph
 from viz.export import saved
 from viz.face import face_of
 from viz.layout import Direction, Layout, best_direction
-from viz.model import Graph, graph_from, in_order
+from viz.model import Graph
+from viz.places import Level
 from viz.placing import Engine, laid_out
 from viz.style import Theme
 from viz.svg import svg_of
 from viz.text import clean
+from viz.view import view_of
 
-LARGEST = 2000
-"""Boxes that are drawn without being asked twice."""
+__all__ = ["LARGEST", "Engine", "Picture", "draw"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,43 +79,62 @@ class Picture:
 def draw(
     nodes: Node | Iterable[Node],
     *,
+    level: Level = "auto",
+    open: str | None = "auto",
+    roll: Roll = "auto",
+    full: bool = False,
     layout: Engine = "auto",
     direction: Direction | Literal["auto"] = "auto",
     theme: Theme = "auto",
     title: str | None = None,
     time_limit: float = 10.0,
-    full: bool = False,
 ) -> Picture:
     """Draw the graph that one or several nodes were computed from.
 
     Args:
         nodes: the output, or several.
+        level: "scalar" draws every number; "neuron" makes one box of each place (scope) that numbers were made in,
+            "layer" of each outermost one, "step" of each time step. "auto" draws up to 150 numbers, and boxes of more.
+        open: the place that is shown from inside, such as "layers.0/neurons.3", or a stretch of operations in the
+            order of creation, "operations 1-20"; None for none. "auto" opens a small one.
+        roll: whether time steps that repeat each other share a box: "auto" from nine on; True rolls whatever repeats.
+        full: draw every number of a graph of any size.
         layout: "dot" uses Graphviz, "builtin" needs nothing; "auto" takes dot where it works.
         direction: "LR", "TB", or "auto": left to right where that fits a page.
         theme: "light", "dark", "print", or "auto", which follows the reader's setting.
         title: what the picture is called; by default, after its outputs.
         time_limit: seconds after which dot is stopped.
-        full: draw even more than 2,000 nodes.
 
     Raises:
         TypeError: what is to be drawn is not made of nodes.
-        ValueError: an option is unknown, there is nothing to draw, or too much for one picture.
+        ValueError: an option is unknown, there is no such part to open, nothing to draw, or too much for one picture.
         DotError: layout="dot", and Graphviz is missing or fails.
 
     >>> from autodiff import Value
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
     >>> draw(a * b + a, layout="builtin")
     <Picture of 4 nodes and 4 edges, builtin layout>
+
+    More than 150 numbers are drawn as boxes, and repeated steps as one:
+
+    >>> from autodiff import scope
+    >>> for k in range(200):
+    ...     with scope(f"step {k}"):
+    ...         a = a * b
+    >>> draw(a, layout="builtin", open=None).graph.boxes[-1].name
+    'step 0–199'
     """
     _check("layout", layout, get_args(Engine))
     _check("direction", direction, ("auto", *get_args(Direction)))
     _check("theme", theme, get_args(Theme))
     outputs = _outputs(nodes)
-    graph = graph_from(_drawable(outputs, full), outputs)
+    view = view_of(outputs, level=level, open=open, roll=roll, full=full)
+    graph = view.graph
     faces = [face_of(box) for box in graph.boxes]
     sizes = [(face.width, face.height) for face in faces]
     flow = best_direction(sizes, graph.edges) if direction == "auto" else direction
     placed, note = laid_out(sizes, graph.edges, layout, flow, time_limit)
+    note = "; ".join(filter(None, [view.note, note]))
     name = clean(title) if title is not None else _title(graph)
     svg = svg_of(graph, faces, placed, title=name, note=note, theme=theme)
     return Picture(svg, graph, placed, flow, note)
@@ -135,16 +156,6 @@ def _outputs(nodes: Any) -> list[Node]:
     if not outputs:
         raise ValueError("there is nothing to draw: the list of nodes is empty")
     return list(dict.fromkeys(outputs))
-
-
-def _drawable(outputs: Sequence[Node], full: bool) -> list[Node]:
-    nodes = in_order(outputs)
-    if len(nodes) > LARGEST and not full:
-        raise ValueError(
-            f"this graph has {len(nodes):,} nodes, and a picture of more than {LARGEST:,} cannot be read; draw a"
-            " part of it (a node further inside, or the loss of one sample), or write draw(..., full=True)"
-        )
-    return nodes
 
 
 def _title(graph: Graph) -> str:

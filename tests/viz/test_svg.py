@@ -64,7 +64,7 @@ def test_hover_shows_every_digit():
     y = x * 3
     y.backward()
     title = drawn(y).node("multiply").find(f"{SVG}title").text
-    assert title == "multiply\nvalue 0.30000000000000004\ngradient 1.0"
+    assert title == "multiply\nvalue 0.30000000000000004\ngradient 1.0\nv1 in explain()"
 
 
 def test_a_constant_is_small_and_quiet():

@@ -1,0 +1,90 @@
+"""A graph as arrays of numbers, so that a million nodes are sorted into boxes within seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodiff import Node
+from autodiff.errors import leaf_changed
+from viz.model import in_order
+
+Numbers = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Nodes by their number, and who feeds whom.
+
+    Attributes:
+        nodes: all of them, inputs first.
+        source, target: for every input of every node, the number of the input and of the node, target by target.
+        position: which input of its target each one is.
+        made: for every node, whether it was computed; a leaf was not.
+        carries: whether gradients flow to it.
+        size: how many numbers it holds.
+        clock: when it was made; along this order, too, inputs come before what uses them.
+        scope: the number of its place in ``scopes``.
+        outputs: the nodes that were asked for.
+    """
+
+    nodes: list[Node]
+    source: Numbers
+    target: Numbers
+    position: Numbers
+    made: NDArray[np.bool_]
+    carries: NDArray[np.bool_]
+    size: Numbers
+    clock: Numbers
+    scope: Numbers
+    scopes: list[str]
+    outputs: Numbers
+
+
+def wiring_of(outputs: Sequence[Node]) -> Wiring:
+    """Everything that ``outputs`` were computed from.
+
+    >>> from autodiff import Value
+    >>> a = Value(3.0)
+    >>> wiring = wiring_of([a * a])
+    >>> wiring.source, wiring.target
+    (array([0, 0]), array([1, 1]))
+
+    Raises:
+        GraphError: a leaf was changed after a node was computed from it.
+    """
+    nodes = in_order(outputs)
+    count = len(nodes)
+    number = {node: k for k, node in enumerate(nodes)}
+    inputs = [node.inputs for node in nodes]
+    ports = np.fromiter(map(len, inputs), np.intp, count)
+    source = np.fromiter([number[x] for given in inputs for x in given], np.intp)
+    target = np.repeat(np.arange(count), ports)
+    clock = _each(nodes, "clock", np.intp)
+    changed = np.flatnonzero(clock[source] > clock[target])
+    if len(changed):  # a box would show a number that the node was not computed from
+        raise leaf_changed(nodes[source[changed[0]]], nodes[target[changed[0]]])
+    places: dict[str, int] = {}
+    scope = np.fromiter([places.setdefault(node.scope, len(places)) for node in nodes], np.intp, count)
+    return Wiring(
+        nodes=nodes,
+        source=source,
+        target=target,
+        position=np.arange(len(source)) - np.repeat(np.cumsum(ports) - ports, ports),
+        made=ports > 0,
+        carries=_each(nodes, "requires_grad", np.bool_),
+        size=np.fromiter([getattr(node.data, "size", 1) for node in nodes], np.intp, count),
+        clock=clock,
+        scope=scope,
+        scopes=list(places),
+        outputs=np.fromiter([number[node] for node in outputs], np.intp),
+    )
+
+
+def _each(nodes: Sequence[Node], name: str, kind: Any) -> NDArray[Any]:
+    return np.fromiter(map(attrgetter(name), nodes), kind, len(nodes))
