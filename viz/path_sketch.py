@@ -21,7 +21,7 @@ from viz.path_sums import Paths
 from viz.path_words import amount_of
 from viz.picture import LARGEST
 from viz.text import clean, width
-from viz.view import scalar_view
+from viz.view import View, scalar_view
 
 WHOLE = 60
 """Nodes of a graph that is drawn whole."""
@@ -83,7 +83,7 @@ def sketch_of(paths: Paths) -> Sketch:
             members.append([])
         place[node] = of_run[first]
         members[place[node]].append(node)
-    boxes, faces = _boxes(paths, members, factors)
+    boxes, faces = _boxes(paths, view, members, factors)
     arrows = []
     for node in kept:
         for position, x in enumerate(node.inputs):
@@ -120,10 +120,9 @@ def _runs(paths: Paths, taken: Mapping[tuple[Node, int], Sequence[int]]) -> dict
 
 
 def _boxes(
-    paths: Paths, members: Sequence[Sequence[Node]], factors: Mapping[tuple[Node, int], Any]
+    paths: Paths, view: View, members: Sequence[Sequence[Node]], factors: Mapping[tuple[Node, int], Any]
 ) -> tuple[tuple[Box, ...], tuple[Face, ...]]:
     """A box for every place: a node under the name that the list uses, or a stretch with its product."""
-    view = scalar_view([paths.output])
     names = names_of(paths.output)
     single = [run[0] for run in members if len(run) == 1]
     known = [node for node in single if node.requires_grad]
@@ -135,7 +134,7 @@ def _boxes(
         else:
             node = run[0]
             box = view.graph.boxes[view.box_of[node]] if node in view.box_of else scalar_view([node]).graph.boxes[-1]
-            label = box.label or (clean(names[node], _LONGEST_NAME) if node.op else "")
+            label = box.label or (clean(names.get(node, ""), _LONGEST_NAME) if node.op else "")
             box = replace(box, label=label, gradient=gradient.get(node))
             face = face_of(box)
         boxes.append(box)
