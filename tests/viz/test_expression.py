@@ -187,6 +187,16 @@ def test_results_with_names_are_labelled_nodes():
     assert result.output.data == (math.tanh(0.5) - 1) ** 2
 
 
+def test_nodes_know_their_statement():
+    result = computed("z = w * x + b;\n  tanh( z ) ;", {"w": 0.5, "x": 2, "b": -0.5}, "lesson")
+    assert result.lines == ["z = w * x + b", "tanh( z )"]
+    assert [(x.origin.filename, x.origin.line) for x in (result.named["z"], result.output)] == [
+        ("lesson", 1),
+        ("lesson", 2),
+    ]
+    assert from_expression("x*x", x=1)[0].origin is None
+
+
 def test_a_second_name_is_a_node_of_its_own():
     result = computed("a = x; b = a; c = 2*3; d = x > 0; b + c*d", {"x": 1})
     assert {node.label for node in (*result.leaves.values(), *result.named.values())} == {"x", "a", "b", "c", "d"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
@@ -11,7 +12,8 @@ from numbers import Rational
 from operator import add, ge, gt, le, lt, mul, pow, sub, truediv
 from typing import Any
 
-from autodiff import TABLE, ExactError, Primitive, Tensor, Value, identity
+from autodiff import TABLE, ExactError, Primitive, Tensor, Value, identity, observe
+from autodiff.origins import Origin, remember
 from viz.expression.errors import ExpressionError
 from viz.expression.names import CONSTANTS, SEVERAL, check_names, functions, in_order, operands
 from viz.expression.syntax import Statement, statements
@@ -34,34 +36,45 @@ _COMPARISONS: dict[type, Callable[[Any, Any], bool]] = {ast.Lt: lt, ast.LtE: le,
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an expression gave: the last result, the values it was given, and all results with a name."""
+    """What an expression gave: the last result, the values it was given, all results with a name, and its lines."""
 
     output: Value
     leaves: dict[str, Value]
     named: dict[str, Value]
+    lines: list[str]
 
 
-def computed(text: str, values: Mapping[str, Any]) -> Result:
-    """Everything that has a name in an expression, and its output; see :func:`from_expression`."""
+def computed(text: str, values: Mapping[str, Any], source: str = "") -> Result:
+    """Everything that has a name in an expression, and its output; see :func:`from_expression`.
+
+    With the name of a ``source``, each node knows its statement as a line of that file: see ``node.origin``.
+    """
     parts = statements(text)
     check_names(text, parts, values)
-    kinds = {name: Fraction if _is_exact(value) else float for name, value in values.items()}
-    exact = Fraction in kinds.values()
+    exact = any(_is_exact(value) for value in values.values())
     leaves = {name: _leaf(name, value, exact) for name, value in values.items()}
     run = _Run(text, dict(leaves), exact)
     named: dict[str, Value] = {}
     result: Any = None
-    for part in parts:
-        result = run.value_of(part)
-        if part.name is not None:
-            result = run.names[part.name.text] = named[part.name.text] = _labelled(result, part.name.text)
+    for line, part in enumerate(parts, 1):
+        with observe(_noting(Origin(source, line, ""))) if source else nullcontext():
+            result = run.value_of(part)
+            if part.name is not None:
+                result = run.names[part.name.text] = named[part.name.text] = _labelled(result, part.name.text)
     if not isinstance(result, Value):
         raise ExpressionError(
             "no value with a name is in this, so there is nothing to differentiate; write x for a number, and give x=2",
             text,
             parts[-1].token(parts[-1].tree).at,
         )
-    return Result(result, leaves, named)
+    return Result(result, leaves, named, [part.line for part in parts])
+
+
+def _noting(origin: Origin) -> Callable[[Any, Any, Any], None]:
+    def note(node: Any, op: Any, inputs: Any) -> None:
+        remember(node, origin)
+
+    return note
 
 
 def number(text: str, exact: bool = False) -> float | Fraction:

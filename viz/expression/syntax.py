@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,26 +29,33 @@ class Statement:
     """``name = tree``, or an expression alone, whose name is None.
 
     In the tree every number is 0: its digits are those of its token.
+
+    Attributes:
+        line: the statement as it was written.
+        offsets, tokens: where in the source of the tree each token of the right-hand side stands.
     """
 
     name: Token | None
+    line: str
     tree: ast.expr
-    tokens: dict[int, Token]  # by the offsets that nodes of the tree know
+    offsets: Sequence[int]
+    tokens: Sequence[Token]
 
     def token(self, node: ast.expr) -> Token:
         """The first token of a part of the tree."""
-        return self.tokens[node.col_offset]
+        return self.tokens[bisect_left(self.offsets, node.col_offset)]
 
     def operator(self, left: ast.expr) -> Token:
         """The operator behind an operand."""
-        behind = (token for offset, token in self.tokens.items() if offset >= (left.end_col_offset or 0))
-        return next(token for token in behind if token.text != ")")
+        behind = bisect_left(self.offsets, left.end_col_offset or 0)
+        return next(token for token in self.tokens[behind:] if token.text != ")")
 
     def written(self, node: ast.expr) -> str:
         """A part of the tree as it was written, but for the blanks."""
-        end = node.end_col_offset or 0
-        inside = [token.text for offset, token in self.tokens.items() if node.col_offset <= offset < end]
-        return re.sub(r" (?=[),])|(?<=\() |(?<=\w) (?=\()", "", " ".join(inside))
+        inside = self.tokens[
+            bisect_left(self.offsets, node.col_offset) : bisect_left(self.offsets, node.end_col_offset or 0)
+        ]
+        return re.sub(r" (?=[),])|(?<=\() |(?<=\w) (?=\()", "", " ".join(token.text for token in inside))
 
 
 def statements(text: str) -> list[Statement]:
@@ -98,9 +106,9 @@ def _statement(text: str, part: list[Token]) -> Statement:
             raise ExpressionError(f"nothing stands behind =; write what {name.text} is", text, part[1].at + 1)
         part = part[2:]
     _check_order(text, part)
-    source, offsets = "", {}
+    offsets, source = [], ""
     for token in part:
-        offsets[len(source.encode())] = token
+        offsets.append(len(source.encode()))
         source += "0 " if token.kind == "number" else f"{token.text} "
     try:
         tree = ast.parse(source.rstrip(), mode="eval").body
@@ -110,7 +118,8 @@ def _statement(text: str, part: list[Token]) -> Statement:
             text,
             part[0].at,
         ) from None
-    return Statement(name, tree, offsets)
+    line = text[(name or part[0]).at : part[-1].at + len(part[-1].text)]
+    return Statement(name, " ".join(line.split()), tree, offsets, part)
 
 
 def _check_order(text: str, part: Sequence[Token]) -> None:
