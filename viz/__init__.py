@@ -9,22 +9,28 @@
 """
 
 from viz import plots
+from viz.animation import Animation, animate
 from viz.bugs import BUGS, broken
 from viz.dot_layout import DotError
 from viz.expression import ExpressionError, from_expression
 from viz.path_sums import Path, Paths, paths
 from viz.picture import Picture, draw
+from viz.player import Player, steps
 
 __all__ = [
+    "Animation",
     "BUGS",
     "DotError",
     "ExpressionError",
     "Path",
     "Paths",
     "Picture",
+    "Player",
+    "animate",
     "broken",
     "draw",
     "from_expression",
     "paths",
     "plots",
+    "steps",
 ]

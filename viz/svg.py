@@ -112,7 +112,7 @@ def _node(box: Box, face: Face, corner: Point, mark: str) -> str:
         element("title", escape(hover(box)[:_LONGEST_HOVER])),
         *_outline(box, face),
         *(_text(text, face) for text in face.texts),
-        *(_heat(heat) for heat in face.heats),
+        *(heat_map(heat) for heat in face.heats),
         class_=kinds,
         role="img",
         aria_label=described(box),
@@ -181,7 +181,7 @@ def _arrow(tip: Point, back: Point) -> str:
     return "M" + "L".join(f"{_round(a)} {_round(b)}" for a, b in corners) + "Z"
 
 
-def _heat(heat: Heat) -> str:
+def heat_map(heat: Heat) -> str:
     """One path for all cells of a level, so that a theme can colour them; dashes and crosses on top."""
     cells: dict[int, list[str]] = {}
     marks: list[str] = []

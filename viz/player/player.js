@@ -45,6 +45,7 @@
     box.group.classList.toggle("unknown", !known);
     box.group.classList.toggle("waiting", state.gradient === null);
     box.group.classList.toggle("known", state.gradient !== null);
+    box.group.classList.toggle("partial", state.arrived < box.paths);
     box.group.classList.toggle("wrong", state.wrong);
     if (box.dots) box.dots.textContent = dots(state.arrived, box.paths);
     const value = known ? state.exact || (state.value || []).join(" ") : "not computed yet";

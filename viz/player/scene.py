@@ -19,6 +19,9 @@ from viz.story import NOTHING, Change, Step
 DOTS = "dots"
 """The style of the text that counts paths: a filled dot for each that has arrived."""
 
+NABLA = "∇"
+"""The head of the column of gradients in an array's box: it stays whatever is known."""
+
 _MOST_DOTS = 6
 _DOTS_HEIGHT = 15
 _UNKNOWN = "?"
@@ -85,7 +88,7 @@ def scene_of(
         return tuple(tuple(actors[change.box].after(change) for change in step.changes) for step in steps)
 
     shows, rest = acted(play.steps), tuple(map(acted, others))
-    faces = [actor.face() for actor in actors]
+    faces = [actor.face(heats=len(play.stories) == 1) for actor in actors]
     sizes = [(face.width, face.height) for face in faces]
     edges = story.view.graph.edges
     flow: Any = best_direction(sizes, edges) if direction == "auto" else direction
@@ -137,13 +140,16 @@ class _Actor:
         return (_UNKNOWN,) + ("",) * (count - 1) if count else ()
 
     def words(self, style: str, face: Face) -> Texts:
-        return tuple(text.words for text in face.texts if text.style == style and text.words != "∇")
+        return tuple(text.words for text in face.texts if text.style == style and text.words != NABLA)
 
-    def face(self) -> Face:
-        """The widest face, with room for a gradient and for its absence, and with a dot for every path."""
+    def face(self, heats: bool) -> Face:
+        """The widest face, with room for a gradient and for its absence, and with a dot for every path.
+
+        Heat maps are drawn once: where numbers change from round to round there are none.
+        """
         face = self.widest
         texts = list(face.texts)
-        places = [text for text in texts if text.style == "gradient" and text.words != "∇"]
+        places = [text for text in texts if text.style == "gradient" and text.words != NABLA]
         if places and not self.is_group:
             waiting = face_of(replace(self.box, gradient=None))
             pending = [text for text in waiting.texts if text.style == "pending"]
@@ -152,7 +158,7 @@ class _Actor:
         if self.paths > 1:
             texts.append(Text(face.width / 2, height + 3, dots(0, self.paths), DOTS))
             height += _DOTS_HEIGHT
-        return replace(face, height=height, texts=texts)
+        return replace(face, height=height, texts=texts, heats=face.heats if heats else [])
 
 
 def dots(arrived: int, paths: int) -> str:
