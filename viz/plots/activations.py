@@ -143,6 +143,8 @@ def _entry(number: float) -> Tensor:
 def _check_entry_by_entry(f: Callable[[Any], Any], probe: float, name: str) -> None:
     """Whether what f gives for an entry depends on that entry alone: softmax does not."""
     alone, beside = f(Tensor([probe])), f(Tensor([probe, probe + 1.0]))
+    if not (isinstance(alone, Node) and isinstance(beside, Node)):
+        raise TypeError(f"{name} returned no node")
     if np.shape(beside.data) != (2,) or not np.allclose(alone.data[0], beside.data[0], equal_nan=True):
         raise TypeError(f"{name} does not work entry by entry: what it gives for a number depends on others beside it")
 

@@ -153,7 +153,7 @@ def _edges(rows: list[Row], bins: int, log: bool) -> Array:
         low, high = (numbers.min(), numbers.max()) if numbers.size else (0.1, 1.0)
         return np.geomspace(low / 1.3, min(high * 1.3, np.finfo(float).max), bins + 1)
     low, high = (numbers.min(), numbers.max()) if numbers.size else (-1.0, 1.0)
-    beyond = 0.02 * (high - low) or 0.5
+    beyond = 0.02 * high - 0.02 * low or 0.5
     return np.linspace(low - beyond, high + beyond, bins + 1)
 
 
