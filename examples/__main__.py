@@ -24,6 +24,7 @@ class Lesson:
 
 LESSONS = {
     "first_network": Lesson("Train a network of single neurons on real flowers, then follow one backward pass", "3 s"),
+    "bug_lab": Lesson("Five classic mistakes of a backward pass: predict each wrong number, then see it", "3 s"),
     "linear_regression": Lesson("A straight line by hand, by graph, step by step and at one stroke", "2 s"),
     "logistic_regression": Lesson("From measurements of cells to odds, and two kinds of mistakes", "2 s"),
     "iris": Lesson("Three species at once: softmax, and a network that says how sure it is and why", "3 s"),

@@ -440,6 +440,7 @@ def test_words():
             assert sentence.endswith(".")
         lines = bug.code.splitlines()
         assert 3 <= len(lines) <= 6
+        assert max(map(len, lines)) <= 48  # a phone shows it
         assert all(line[:2] in ("✗ ", "✓ ", "  ") for line in lines)
         assert sum(line.startswith("✗") for line in lines) == sum(line.startswith("✓") for line in lines) == 1
     found = broken(graphs.shared(), "overwrite")

@@ -120,7 +120,8 @@ class BrokenPass:
         return f"<BrokenPass {self.bug.name!r}: {len(self.slips)} of {len(self.steps)} steps do the wrong thing>"
 
     def __str__(self) -> str:
-        table = [["", "", "wrong", "right", "finite difference"]]
+        times = f"{self.bug.passes} × " if self.bug.passes > 1 else ""
+        table = [["", "", "wrong", "right", f"{times}finite difference"]]
         wrong = set(self.wrong_nodes)
         for leaf in self.leaves:
             slope = number_text(self.numerical[leaf]) if leaf in self.numerical else "(too large)"

@@ -106,8 +106,7 @@ _ALL = [
         name="depth_first",
         title="Depth first instead of topological order",
         what="Each node hands its gradient on when it is first reached, and never again.",
-        why="What comes to it later, over another way, is still added to its own gradient but never gets to its"
-        " inputs.",
+        why="What comes to a node later, over another way, is added to its own gradient but never gets to its inputs.",
         fix="Let a node wait until all that use it have handed on: the newest node first is such an order.",
         where="where a computed node is used more than once, and first over the shorter way, as b in b + b * b",
         code=_lines(
@@ -128,10 +127,10 @@ _ALL = [
         where="where there is a node between a leaf and the output, and backward is called twice",
         code=_lines(
             "  def backward(output):",
-            "✗     # what the last pass left in the nodes between is still there",
-            "✓     for node in computed(output): node.grad = 0",
+            "✗     # what the last pass left is still there",
+            "✓     for n in computed(output): n.grad = 0",
             "      output.grad = 1",
-            "      for node in newest_first(output): hand_on(node)",
+            "      for n in newest_first(output): hand_on(n)",
         ),
         example=_one_between,
         leftover="everything",
@@ -146,7 +145,7 @@ _ALL = [
         where="in every graph, from the second training step on",
         code=_lines(
             "  for step in range(2):",
-            "✗     # the gradients of the last step are still there",
+            "✗     # the last gradients are still there",
             "✓     for p in parameters: p.grad = 0",
             "      loss = model()",
             "      backward(loss)",
