@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from autodiff.explanation import BackwardStep, ForwardStep, backward_step, forwa
 from autodiff.formula import number_text
 from autodiff.hooks import hooked
 from viz.format import MINUS, number
+from viz.model import Box
 from viz.view import View
 
 Kind = Literal["forward", "seed", "backward", "update", "restart"]
@@ -35,8 +36,8 @@ NOTHING: Any = object()
 class Change:
     """What one box shows from a step on: its number, its gradient so far, and over how many paths that has come.
 
-    A box of many nodes has no number of its own: True says that all of its numbers are known now. A gradient is
-    ``wrong`` where a broken backward pass has made it.
+    A box of many nodes has no number of its own: its change holds the whole box as it is when all is computed. A
+    gradient is ``wrong`` where a broken backward pass has made it.
     """
 
     box: int
@@ -86,6 +87,7 @@ class Story:
         alone: the boxes that are one node.
         paths: for every box, how many contributions its gradient is the sum of.
         gradients: the final gradient of every node.
+        finished: the boxes of many nodes as they are when all is computed.
         steps: what happens, in order.
     """
 
@@ -95,17 +97,18 @@ class Story:
     alone: Mapping[int, Node]
     paths: Mapping[int, int]
     gradients: Mapping[Node, Any]
+    finished: Sequence[Box]
     steps: tuple[Step, ...]
 
 
-def story_of(output: Node, view: View, seed: Any = None) -> Story:
-    """Forward and backward pass of ``output``, told for the boxes of ``view``; no ``.grad`` is touched.
+def story_of(output: Node, see: Callable[[Node], View], seed: Any = None) -> Story:
+    """Forward and backward pass of ``output``, told for the boxes in which ``see`` shows it; no ``.grad`` is touched.
 
     >>> from autodiff import Value
     >>> from viz.view import scalar_view
     >>> a = Value(3.0, label="a")
     >>> y = a * a
-    >>> for step in story_of(y, scalar_view([y])).steps:
+    >>> for step in story_of(y, lambda output: scalar_view([output])).steps:
     ...     print(step.sentence)
     v1 is computed from a.
     The backward pass begins at v1: if v1 grows by a little, v1 grows by just as much.
@@ -115,32 +118,29 @@ def story_of(output: Node, view: View, seed: Any = None) -> Story:
     Raises:
         GraphError: as ``backward``: no gradient flows, or several outputs and no seed.
     """
-    order = newest_first(output)
+    view, order = see(output), newest_first(output)
     adjoints: dict[Node, Any] = {output: seed_of(output, seed)}
     with np.errstate(all="ignore"):
         for _ in sweep(order, adjoints):
             pass
         final = adjoints | {x: hooked(x, gradient) for x, gradient in adjoints.items() if x.op is None}
-        teller = _Teller(output, view, order, adjoints)
+        teller = _Teller(output, view, _finished(output, see, view, final), order, adjoints)
         steps = tuple(teller.tell())
-    return Story(output, view, teller.names, teller.alone, teller.paths, final, steps)
+    return Story(output, view, teller.names, teller.alone, teller.paths, final, teller.finished, steps)
 
 
 class _Teller:
     """Walks the boxes forward and backward, and keeps count of what has arrived where."""
 
-    def __init__(self, output: Node, view: View, order: list[Node], adjoints: Mapping[Node, Any]) -> None:
-        self.output, self.view, self.adjoints = output, view, adjoints
+    def __init__(
+        self, output: Node, view: View, finished: Sequence[Box], order: list[Node], adjoints: Mapping[Node, Any]
+    ) -> None:
+        self.output, self.view, self.finished, self.adjoints = output, view, finished, adjoints
         self.names = names_of(output, order)
         members: list[list[Node]] = [[] for _ in view.graph.boxes]
         for node in view.nodes:
             members[view.box_of[node]].append(node)
-        kinds = [box.kind for box in view.graph.boxes]
-        self.alone = {
-            k: nodes[0]
-            for k, nodes in enumerate(members)
-            if len(nodes) == 1 and kinds[k] in ("leaf", "constant", "operation")
-        }
+        self.alone = {k: nodes[0] for k, nodes in enumerate(members) if view.graph.boxes[k].group is None}
         self.computed: list[list[Node]] = [[] for _ in members]  # of each box, newest first
         self.paths: dict[int, int] = {}
         for node in order:
@@ -165,7 +165,7 @@ class _Teller:
             into = tuple(k for k, edge in enumerate(self.view.graph.edges) if edge.target == box != edge.source)
             count = len(self.computed[box])
             sentence = f"{self.name_of(box)}: {_counted(count, 'operation')}, all computed in this step."
-            return Step("forward", turn, box, into, sentence, (), (Change(box, data=True),))
+            return Step("forward", turn, box, into, sentence, (), (Change(box, data=self.finished[box]),))
         node = self.alone[box]
         told = forward_step(node, self.names)
         asks = f"What is {told.name}?" if is_predictable(node.data) else ""
@@ -231,10 +231,10 @@ class _Teller:
         self.arrived[box] = self.arrived.get(box, 0) + 1
         return Change(box, gradient=self.totals[x], arrived=self.arrived[box])
 
-    def completed(self, boxes: Any) -> tuple[Change, ...]:
+    def completed(self, boxes: Iterable[int]) -> tuple[Change, ...]:
         """Boxes of many nodes to which everything has come: only then their gradients are shown."""
         done = [box for box in boxes if box not in self.alone and self.arrived.get(box) == self.paths.get(box)]
-        return tuple(Change(box, gradient=True, arrived=self.arrived.get(box, 0)) for box in done)
+        return tuple(Change(box, gradient=self.finished[box], arrived=self.arrived[box]) for box in done)
 
     def arrows_into(self, node: Node) -> tuple[int, ...]:
         found = [self.view.edge_of[node, k] for k in range(len(node.inputs))]
@@ -242,6 +242,20 @@ class _Teller:
 
     def name_of(self, box: int) -> str:
         return self.view.graph.boxes[box].name or "a group"
+
+
+def _finished(output: Node, see: Callable[[Node], View], view: View, gradients: Mapping[Node, Any]) -> Sequence[Box]:
+    """The boxes when all is computed: those of many nodes are seen anew, with gradients lent to the nodes."""
+    if not any(box.group for box in view.graph.boxes):
+        return view.graph.boxes
+    kept = [node.grad for node in view.nodes]
+    try:
+        for node in view.nodes:
+            node.grad = gradients.get(node)
+        return see(output).graph.boxes
+    finally:
+        for node, gradient in zip(view.nodes, kept, strict=True):
+            node.grad = gradient
 
 
 def newest_boxes_first(view: View, computed: list[list[Node]]) -> list[int]:

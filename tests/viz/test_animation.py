@@ -101,7 +101,7 @@ def test_without_animation_the_base_style_is_the_last_frame():
 @pytest.mark.parametrize("make", GRAPHS, ids=lambda make: make.__name__)
 def test_every_step_is_in_exactly_one_frame_in_order(make):
     output = make()
-    steps = story_of(output, scalar_view([output])).steps
+    steps = story_of(output, lambda output: scalar_view([output])).steps
     frames = frames_of(steps)
     assert [k for frame in frames for k in frame] == list(range(len(steps)))
     for frame in frames:

@@ -49,7 +49,7 @@ def quiz_of(step: Step) -> Quiz | None:
     >>> from viz.view import scalar_view
     >>> a = Value(3.0, label="a")
     >>> y = a * a
-    >>> quiz_of(story_of(y, scalar_view([y])).steps[-1])  # doctest: +ELLIPSIS
+    >>> quiz_of(story_of(y, lambda output: scalar_view([output])).steps[-1])  # doctest: +ELLIPSIS
     Quiz(answer=6.0, tolerance=0.03, mistakes=(('other_branch', 3.0), ('local', 4.0), ...))
     """
     if not step.asks:

@@ -40,6 +40,7 @@ def page_of(
     title: str,
     theme: Theme,
     by: str,
+    note: str,
     welcome: str,
 ) -> str:
     """The whole page as text.
@@ -52,6 +53,7 @@ def page_of(
         broken: the wrong backward passes that a reader may choose.
         title, theme: of the page.
         by: "edge" or "node", how it is walked at first.
+        note: what a reader should know about the drawing.
         welcome: what is said before the first step.
     """
     svg = svg_of(scene.graph, scene.faces, scene.layout, title=title, note="", theme=theme)
@@ -99,7 +101,7 @@ def page_of(
             "policy": policy,
             "css": css,
             "svg": svg,
-            "note": escape(scene.note),
+            "note": escape(note),
             "story": _json(story),
             "script": script,
         },

@@ -11,19 +11,21 @@ from typing import Any, Literal, get_args
 
 from autodiff import Node
 from viz.bugs import BUGS
+from viz.collapse import Roll
 from viz.export import write
 from viz.layout import Direction
 from viz.model import Box
+from viz.places import Level
 from viz.placing import Engine
 from viz.player.breaking import broken_passes, bugs_named
 from viz.player.page import page_of
 from viz.player.program import program_of
-from viz.player.rounds import Play, Program, play_of
+from viz.player.rounds import Program, play_of
 from viz.player.scene import scene_of
 from viz.story import Step, Story
 from viz.style import Theme
 from viz.text import clean
-from viz.view import View, scalar_view
+from viz.view import View, view_of
 
 LARGEST = 5000
 """Steps that one page holds; a longer story is told in larger steps."""
@@ -83,7 +85,10 @@ def steps(
     theme: Theme = "auto",
     title: str | None = None,
     time_limit: float = 10.0,
-    **zoom: Any,
+    level: Level = "auto",
+    open: str | None = "auto",
+    roll: Roll = "auto",
+    full: bool = False,
 ) -> Player:
     """Walk through the forward and backward pass of a computation, step by step, in a browser.
 
@@ -102,8 +107,8 @@ def steps(
         bugs: whether a reader may break the backward pass, or the names of the bugs to choose from; only in
             drawings of at most 60 boxes, each of one number.
         layout, direction, theme, title, time_limit: as for :func:`viz.draw`.
-        zoom: ``level``, ``open``, ``roll`` and ``full``, as for :func:`viz.draw`. A page of more than 5,000
-            steps is collapsed in any case.
+        level, open, roll, full: which boxes there are, as for :func:`viz.draw`; but more than 5,000 steps are never
+            put on one page: the graph is collapsed then, whatever is asked for.
 
     Raises:
         TypeError: the program is neither a node nor a function that returns one.
@@ -134,7 +139,19 @@ def steps(
             "steps takes the node to be differentiated, such as a loss, or a function that computes it, and was"
             f" given {type(program).__name__} {clean(repr(program), 40)}"
         )
-    play = _played(program, optimizer, rounds, zoom)
+
+    def see(output: Node) -> View:
+        view = view_of([output], level=level, open=open, roll=roll, full=full)
+        if _length(view) * rounds > LARGEST:
+            view = view_of([output], level="neuron" if level == "scalar" else level, open=open, roll=roll)
+        return view
+
+    play = play_of(program, see, optimizer, rounds)
+    if len(play.steps) > LARGEST:
+        raise ValueError(
+            f"{rounds} rounds are {len(play.steps):,} steps, and a page holds {LARGEST:,}; play fewer rounds, or"
+            ' look at larger boxes with level="layer"'
+        )
     story = play.stories[0]
     boxes = story.view.graph.boxes
     small = len(boxes) <= BY_EDGE and len(story.alone) == len(boxes)
@@ -160,19 +177,21 @@ def steps(
         title=name,
         theme=theme,
         by=("edge" if len(boxes) <= BY_EDGE else "node") if by == "auto" else by,
+        note="; ".join(filter(None, [story.view.note, scene.note])),
         welcome="Nothing is computed yet: only the numbers that were given are known. → computes the first one.",
     )
     return Player(html, play.steps, story.view)
 
 
-def _played(program: Program, optimizer: Any, rounds: int, zoom: dict[str, Any]) -> Play:
-    return play_of(program, lambda output: scalar_view([output]), optimizer, rounds)
+def _length(view: View) -> int:
+    """About how many steps a forward and a backward pass take."""
+    return len(view.graph.edges) + sum(box.kind == "operation" for box in view.graph.boxes)
 
 
 def finished(story: Story) -> Sequence[Box]:
     """The boxes of a story with the gradients that they have at its end."""
     return [
-        replace(box, gradient=story.gradients.get(story.alone[k]) if k in story.alone else box.gradient)
+        replace(box, gradient=story.gradients.get(story.alone[k])) if k in story.alone else story.finished[k]
         for k, box in enumerate(story.view.graph.boxes)
     ]
 

@@ -10,7 +10,7 @@ from typing import Any
 from autodiff import Node, enable_grad, source_lines
 from autodiff.origins import remember
 from viz.format import MINUS
-from viz.model import in_order
+from viz.model import Box, in_order
 from viz.story import Change, Step, Story, is_predictable, shown, story_of
 from viz.text import clean
 from viz.view import View
@@ -43,14 +43,13 @@ def play_of(program: Program, see: Callable[[Node], View], optimizer: Any = None
     compute = _computing(program)
     with _put_back(optimizer), enable_grad():
         output = compute()
-        first = see(output)
-        stories = [story_of(output, first)]
+        stories = [story_of(output, see)]
         steps: list[Step] = list(stories[0].steps)
         for k in range(2, rounds + 2 if optimizer else 1):
             steps += _in_turn(steps, _updates(stories[-1], optimizer))
             output = compute()
-            story = story_of(output, see(output))
-            _require_same(first, story.view, k)
+            story = story_of(output, see)
+            _require_same(stories[0].view, story.view, k)
             told = [s for s in story.steps if s.kind == "forward"] if k > rounds else list(story.steps)
             restart = _restart(stories[-1], f"Round {k}." if k <= rounds else "What has it brought?")
             steps += _in_turn(steps, [restart, *_with_losses(told, stories[-1])])
@@ -137,7 +136,7 @@ def _updates(story: Story, optimizer: Any) -> list[Step]:
     for box in hidden:
         name = story.view.graph.boxes[box].name
         sentence = f"{type(optimizer).__name__} moves all parameters of {name}."
-        steps.append(Step("update", 0, box, (), sentence, (), (Change(box, data=True),)))
+        steps.append(Step("update", 0, box, (), sentence))
     return steps
 
 
@@ -160,8 +159,8 @@ def _with_losses(steps: list[Step], before: Story) -> list[Step]:
     last = max(k for k, step in enumerate(steps) if step.kind == "forward")
     was, step = before.output.data, steps[last]
     (change,) = step.changes
-    row = ("round before", f"{before.names[before.output]} was {shown(was)}", f", and is {shown(change.data)}")
-    row = row if change.data is not True else ("round before", f"{before.names[before.output]} was {shown(was)}", "")
+    now = "" if isinstance(change.data, Box) else f", and is {shown(change.data)}"
+    row = ("round before", f"{before.names[before.output]} was {shown(was)}", now)
     return [*steps[:last], replace(step, rows=(*step.rows, row)), *steps[last + 1 :]]
 
 

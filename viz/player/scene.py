@@ -110,37 +110,32 @@ class _Actor:
 
     def __init__(self, box: Box, paths: int) -> None:
         self.box, self.paths = box, paths
-        self.is_group = box.kind not in ("leaf", "constant", "operation")
-        self.data, self.gradient = box.data, box.gradient
         self.widest = face_of(box)
 
     def before(self) -> Showing:
         """Before the first step leaves show their number, and nothing has a gradient."""
-        known = self.box.kind in ("leaf", "constant")
-        value = self.words("value", self.widest) if known else self.unknown()
-        return Showing(value, (), exact_or_empty(self.box.data) if known else "", "")
+        words = _words("value", self.widest)
+        if self.box.kind == "operation":
+            return Showing((_UNKNOWN, *("" for _ in words[1:])) if words else (), (), "", "")
+        return Showing(words, (), exact_or_empty(self.box.data), "")
 
     def after(self, change: Change) -> Showing:
         """From a step on; what the step leaves as it is stays empty."""
-        box = self.box
-        if not self.is_group:
-            if change.data is not NOTHING:
-                box = replace(box, data=change.data)
-            if change.gradient is not NOTHING:
-                box = replace(box, gradient=change.gradient)
+        box, new_value, new_gradient = self.box, change.data is not NOTHING, change.gradient is not NOTHING
+        if box.group:
+            box = change.data if new_value else change.gradient
+        elif new_value or new_gradient:
+            box = replace(
+                box,
+                data=change.data if new_value else box.data,
+                gradient=change.gradient if new_gradient else box.gradient,
+            )
         face = face_of(box)
         if face.width > self.widest.width:
-            self.widest = face
-        value = self.words("value", face) if change.data is not NOTHING else ()
-        gradient = self.words("gradient", face) if change.gradient is not NOTHING else ()
+            self.widest, self.box = face, box
+        value = _words("value", face) if new_value else ()
+        gradient = _words("gradient", face) if new_gradient else ()
         return Showing(value, gradient, exact_or_empty(change.data), exact_or_empty(change.gradient))
-
-    def unknown(self) -> Texts:
-        count = len(self.words("value", self.widest))
-        return (_UNKNOWN,) + ("",) * (count - 1) if count else ()
-
-    def words(self, style: str, face: Face) -> Texts:
-        return tuple(text.words for text in face.texts if text.style == style and text.words != NABLA)
 
     def face(self, heats: bool) -> Face:
         """The widest face, with room for a gradient and for its absence, and with a dot for every path.
@@ -148,17 +143,26 @@ class _Actor:
         Heat maps are drawn once: where numbers change from round to round there are none.
         """
         face = self.widest
-        texts = list(face.texts)
+        texts, height = list(face.texts), face.height
         places = [text for text in texts if text.style == "gradient" and text.words != NABLA]
-        if places and not self.is_group:
-            waiting = face_of(replace(self.box, gradient=None))
-            pending = [text for text in waiting.texts if text.style == "pending"]
+        if places:
+            pending = [text for text in face_of(_without_gradient(self.box)).texts if text.style == "pending"]
             texts += [replace(text, x=places[0].x, anchor=places[0].anchor) for text in pending]
-        height = face.height
         if self.paths > 1:
             texts.append(Text(face.width / 2, height + 3, dots(0, self.paths), DOTS))
             height += _DOTS_HEIGHT
         return replace(face, height=height, texts=texts, heats=face.heats if heats else [])
+
+
+def _words(style: str, face: Face) -> Texts:
+    return tuple(text.words for text in face.texts if text.style == style and text.words != NABLA)
+
+
+def _without_gradient(box: Box) -> Box:
+    if box.group is None:
+        return replace(box, gradient=None)
+    leaving = tuple(replace(out, gradient=None) for out in box.group.leaving)
+    return replace(box, group=replace(box.group, gradient=None, leaving=leaving))
 
 
 def dots(arrived: int, paths: int) -> str:
@@ -172,4 +176,4 @@ def dots(arrived: int, paths: int) -> str:
 
 def exact_or_empty(x: Any) -> str:
     """One number with all digits; "" for arrays and for what is no number."""
-    return "" if x is NOTHING or x is True or x is None or np.size(x) != 1 else exact(x)
+    return "" if x is NOTHING or x is None or isinstance(x, Box) or np.size(x) != 1 else exact(x)
