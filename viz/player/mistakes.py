@@ -41,6 +41,7 @@ class Quiz:
     mistakes: tuple[tuple[str, float], ...]
 
 
+@np.errstate(all="ignore")  # around the whole walk: the candidates are worked out one by one
 def quiz_of(step: Step) -> Quiz | None:
     """What can be asked at ``step``, or None.
 
@@ -80,7 +81,6 @@ def quiz_of(step: Step) -> Quiz | None:
     return Quiz(answer, tolerance, tuple(mistakes))
 
 
-@np.errstate(all="ignore")
 def _backward(told: BackwardStep) -> Iterator[tuple[str, Any]]:
     """Wrong totals; each mistake comes with and without what was there before."""
     if told.before is not None:
