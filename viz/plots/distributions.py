@@ -10,7 +10,7 @@ import numpy as np
 
 from autodiff import Node
 from viz.plots.canvas import axes_for
-from viz.plots.numbers import Array, number_array
+from viz.plots.numbers import LARGEST, Array, number_array
 from viz.plots.style import BLUE, GREY, RED, ink, tidy
 
 if TYPE_CHECKING:
@@ -151,8 +151,9 @@ def _edges(rows: list[Row], bins: int, log: bool) -> Array:
     if log:
         numbers = np.abs(numbers[numbers != 0])
         low, high = (numbers.min(), numbers.max()) if numbers.size else (0.1, 1.0)
-        return np.geomspace(low / 1.3, min(high * 1.3, np.finfo(float).max), bins + 1)
-    low, high = (numbers.min(), numbers.max()) if numbers.size else (-1.0, 1.0)
+        low, high = np.clip([low, high], 1 / LARGEST, LARGEST)  # what lies beyond stands at the end
+        return np.geomspace(low / 1.3, high * 1.3, bins + 1)
+    low, high = np.clip([numbers.min(), numbers.max()], -LARGEST, LARGEST) if numbers.size else (-1.0, 1.0)
     beyond = 0.02 * high - 0.02 * low or 0.5
     return np.linspace(low - beyond, high + beyond, bins + 1)
 
@@ -162,7 +163,8 @@ def _draw(axes: Any, rows: list[Row], of: str, edges: Array, log: bool, explodin
         axes.axhline(k, color=GREY, linewidth=0.6, zorder=0)
         if row.numbers is None or not row.numbers.size:
             continue
-        counts, _ = np.histogram(np.abs(row.numbers[row.numbers != 0]) if log else row.numbers, edges)
+        shown = np.abs(row.numbers[row.numbers != 0]) if log else row.numbers
+        counts, _ = np.histogram(np.clip(shown, edges[0], edges[-1]), edges)
         marked = _said(row, of, exploding)[1]
         bars = axes.stairs(k - TALL * counts / max(1, counts.max()), edges, baseline=k, fill=True, zorder=1)
         bars.set(facecolor=(RED if marked else BLUE, 0.45), edgecolor=RED if marked else BLUE, linewidth=1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from viz.plots.canvas import axes_for, stacked
-from viz.plots.numbers import Array, number_array
+from viz.plots.numbers import Array, drawable, number_array
 from viz.plots.style import BLUE, FEW, RED, ink, legend, tidy
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def learning_curves(
     Returns:
         The Axes of the first panel; ``.figure.axes`` has them all.
 
-    Where a number is NaN or infinite the line has a gap, and a cross stands at the top.
+    Where a number is NaN, infinite or beyond 1e200 the line has a gap, and a cross stands at the top.
 
     >>> from viz import plots
     >>> axes = plots.learning_curves({"loss": [2.0, 0.9, 0.5, 0.4], "validation_loss": [2.1, 1.0, 0.8, 0.9]})
@@ -117,8 +117,8 @@ def _best_epoch(curves: Curves, best: int | bool, epochs: int) -> tuple[int, str
         return index(best), f"the weights that are kept: epoch {best}"
     for column in (*(f"{prefix}loss" for prefix in PREFIXES), "loss"):
         curve = curves.get(column)
-        if curve is not None and np.isfinite(curve).any():
-            lowest = int(np.nanargmin(np.where(np.isfinite(curve), curve, np.nan)))
+        if curve is not None and drawable(curve).any():
+            lowest = int(np.nanargmin(np.where(drawable(curve), curve, np.nan)))
             name = "loss" if column == "loss" else "validation loss"
             return lowest + 1, f"lowest {name}: {curve[lowest]:.4g}, epoch {lowest + 1}"
     return None
@@ -128,7 +128,7 @@ def _draw(axes: Any, name: str, pair: Curves, marked: tuple[int, str] | None, lo
     for column, curve in pair.items():
         learnt = column == name
         epochs = np.arange(1, len(curve) + 1)
-        finite = np.isfinite(curve)
+        finite = drawable(curve)
         style: dict[str, Any] = {"color": BLUE, "marker": "o"} if learnt else {"color": RED, "marker": "s"}
         axes.plot(
             epochs,
@@ -141,7 +141,7 @@ def _draw(axes: Any, name: str, pair: Curves, marked: tuple[int, str] | None, lo
         )
         if not finite.all():
             where = {"transform": axes.get_xaxis_transform(), "clip_on": False}
-            said = f"{'learning' if learnt else 'validation'}: not a finite number"
+            said = f"{'learning' if learnt else 'validation'}: no finite number"
             axes.plot(epochs[~finite], [1.0] * int((~finite).sum()), "x", color=style["color"], label=said, **where)
     if _is_logarithmic(list(pair.values())) if log is None else log:
         axes.set_yscale("log", nonpositive="mask")
@@ -149,16 +149,16 @@ def _draw(axes: Any, name: str, pair: Curves, marked: tuple[int, str] | None, lo
         epoch, said = marked
         axes.axvline(epoch, color=ink(axes), linewidth=0.9, linestyle=":", label=said, zorder=0)
         for curve in pair.values():
-            if epoch <= len(curve) and np.isfinite(curve[epoch - 1]):
+            if epoch <= len(curve) and drawable(curve[epoch - 1]):
                 axes.plot(epoch, curve[epoch - 1], "o", color=ink(axes), markersize=4.5, zorder=3)
     tidy(axes, y=name.replace("_", " ") + (" (log scale)" if axes.get_yscale() == "log" else ""))
 
 
 def _is_logarithmic(curves: list[Array]) -> bool:
     """Whether the numbers span decades; shares that grow, such as an accuracy, are better read on a plain scale."""
-    numbers = np.concatenate([curve[np.isfinite(curve)] for curve in curves])
+    numbers = np.concatenate([curve[drawable(curve)] for curve in curves])
     if not numbers.size or numbers.min() <= 0 or numbers.max() < DECADES * numbers.min():
         return False
-    first = next(curve for curve in curves if np.isfinite(curve).any())
-    first = first[np.isfinite(first)]
+    first = next(curve for curve in curves if drawable(curve).any())
+    first = first[drawable(first)]
     return bool(numbers.max() > 1 or first[-1] < first[0])

@@ -12,6 +12,8 @@ from autodiff.trees import map_tree
 
 Array = NDArray[Any]
 
+LARGEST = 1e200  # beyond this the scales of matplotlib overflow
+
 
 def plain(given: Any) -> Any:
     """The same without nodes: each gives what it holds."""
@@ -62,6 +64,12 @@ def number_array(given: Any, what: str, *shape: str) -> Array:
     if shape and array.ndim != len(shape):
         raise ValueError(f"{what}: expected the shape ({', '.join(shape)}{',' * (len(shape) == 1)}), got {array.shape}")
     return array.astype(float)
+
+
+def drawable(numbers: Array) -> Any:
+    """Which numbers can be drawn: those that are finite, and not beyond all scales."""
+    with np.errstate(invalid="ignore"):
+        return np.abs(numbers) <= LARGEST
 
 
 def _described(given: Any) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from viz.plots.canvas import axes_for, stacked
-from viz.plots.numbers import Array, number_array
+from viz.plots.numbers import Array, drawable, number_array
 from viz.plots.style import COLOURS, DASHES, FEW, GREY, MARKERS, ink, legend, tidy
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def forecast(
     Args:
         series: the numbers, of shape (n,).
         predictions: as many, NaN where there is none; or fewer, for the last times of the series; or a mapping from
-            names to such.
+            names to such. Where one is infinite or beyond 1e200, its line has a gap.
         times: n numbers to put along the axis, such as years; by default 0, 1, ... n - 1.
         split: the first time that nothing was learnt from; or a mapping from names to first times, such as
             {"validation": 1921, "test": 1956}.
@@ -65,6 +65,7 @@ def forecast(
     if len(at) != len(truth) or not (np.diff(at) > 0).all():
         raise ValueError(f"times: expected {len(truth)} rising numbers, one for each of the series; got {len(at)}")
     given = predictions if isinstance(predictions, Mapping) else {"forecast": predictions}
+    truth = np.where(drawable(truth), truth, np.nan)
     lines = {str(key): _aligned(line, f"predictions of {key!r}", len(truth)) for key, line in given.items()}
     if not lines:
         raise ValueError("predictions: expected at least one forecast, and got none")
@@ -86,7 +87,7 @@ def _aligned(given: Any, what: str, count: int) -> Array:
     line = number_array(given, what, "n")
     if not 1 <= len(line) <= count:
         raise ValueError(f"{what}: expected from 1 to {count} numbers, as the series has {count}; got {len(line)}")
-    return np.concatenate([np.full(count - len(line), np.nan), line])
+    return np.concatenate([np.full(count - len(line), np.nan), np.where(drawable(line), line, np.nan)])
 
 
 def _splits(split: Any, at: Array) -> dict[str, float]:
@@ -108,7 +109,8 @@ def _draw_lines(
     styles = zip(COLOURS, (DASHES[1], DASHES[0], *DASHES[2:]), strict=True)  # the first dashed: two are the usual case
     for (key, line), (colour, dash) in zip(lines.items(), _endless(list(styles)), strict=False):
         known = judged & np.isfinite(line) & np.isfinite(truth)
-        error = f": RMSE {np.sqrt(np.mean((line - truth)[known] ** 2)):.4g}" if known.any() else ""
+        with np.errstate(over="ignore"):
+            error = f": RMSE {np.sqrt(np.mean((line - truth)[known] ** 2)):.4g}" if known.any() else ""
         axes.plot(at, line, color=colour, linestyle=dash, linewidth=1.6, label=f"{key}{error}")
     low, high = axes.get_ylim()
     tall = axes.get_window_extent().height / axes.figure.dpi * POINTS

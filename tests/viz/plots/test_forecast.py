@@ -83,6 +83,13 @@ def test_long_series_have_lines_for_residuals():
     assert not below.collections
 
 
+def test_what_explodes_leaves_a_gap():
+    axes = plots.forecast(SERIES, [3.0, 1e60, math.inf, math.nan, -1e308, 1e180])
+    np.testing.assert_array_equal(lines(axes)["forecast"].get_ydata(), [3.0, 1e60, np.nan, np.nan, np.nan, 1e180])
+    assert legend(axes)[1] == "forecast: RMSE inf"
+    axes.figure.draw_without_rendering()
+
+
 def test_numbers_of_all_kinds_and_given_axes():
     figure = Figure(layout="constrained")
     axes = figure.subplots(2, 1)[1]

@@ -85,7 +85,7 @@ def test_numbers_that_are_none_leave_gaps_and_crosses():
     axes = plots.learning_curves({"loss": losses})
     _, y = curve(axes, "learning")
     np.testing.assert_array_equal(y, [1.0, np.nan, 3.0, np.nan, np.nan, 2.0])
-    x, at = curve(axes, "learning: not a finite number")
+    x, at = curve(axes, "learning: no finite number")
     assert list(x) == [2, 4, 5]
     assert set(at) == {1.0}
     assert marked(axes) == 1
@@ -96,6 +96,13 @@ def test_a_history_of_nothing_finite_is_drawn_too():
     axes = plots.learning_curves({"loss": [math.nan, math.inf], "validation_loss": [math.nan, math.nan]})
     assert legend(axes)[0] == "learning"
     axes.figure.draw_without_rendering()
+
+
+@pytest.mark.parametrize(
+    "losses", [[1e-308, 1e308], [1e10, 1e190, 1e300, math.inf], [-1e308, 1e308], [5e-324, 1.0], [0, 0]]
+)
+def test_numbers_at_the_end_of_the_scale_are_drawn_without_a_warning(losses):
+    plots.learning_curves(losses).figure.draw_without_rendering()
 
 
 @pytest.mark.parametrize(
