@@ -11,12 +11,14 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from typing import Any
 
 from viz.layout import MARGIN, Layout
+from viz.lettering import PENDING
 from viz.player.breaking import Broken
 from viz.player.mistakes import MISTAKES, quiz_of
 from viz.player.program import Line
@@ -26,6 +28,8 @@ from viz.style import Theme
 from viz.svg import arrow_of, svg_of
 from viz.text import clean
 
+_MOST_TITLES = 100  # of arrows, which say where they lead
+_ROWS = ["operation", "numbers", "local derivative", "upstream × local", "running sum"]
 _LETTERS = {"forward": "f", "seed": "s", "backward": "b", "update": "u", "restart": "r"}
 
 
@@ -56,17 +60,20 @@ def page_of(
         note: what a reader should know about the drawing.
         welcome: what is said before the first step.
     """
-    svg = svg_of(scene.graph, scene.faces, scene.layout, title=title, note="", theme=theme)
+    faces = [replace(face, texts=[text for text in face.texts if text.style != "pending"]) for face in scene.faces]
+    svg = _slim(svg_of(scene.graph, faces, scene.layout, title=title, note="", theme=theme), len(scene.graph.edges))
     asked = [quiz_of(step) for step in steps]
+    told = [
+        _step(step, shows, line_of(step), _quiz(quiz))
+        for step, shows, quiz in zip(steps, scene.shows, asked, strict=True)
+    ]
+    known = {_content(step): k for k, step in enumerate(told)}
     story = {
         "boxes": [
             [list(showing.value) or None, showing.value_exact, paths, int(flows)]
             for showing, (paths, flows) in zip(scene.before, carries, strict=True)
         ],
-        "steps": [
-            _step(step, shows, line_of(step), _quiz(quiz))
-            for step, shows, quiz in zip(steps, scene.shows, asked, strict=True)
-        ],
+        "steps": told,
         "program": lines,
         "mistakes": MISTAKES if any(asked) else {},
         "bugs": [
@@ -77,12 +84,16 @@ def page_of(
                 "fix": bug.fix,
                 "code": bug.code,
                 "shows": bug.shows,
-                "steps": [_step(*both, line_of(both[0]), 0) for both in zip(bug.steps, shows, strict=True)],
+                "steps": [
+                    _shared(_step(*both, line_of(both[0]), 0), known) for both in zip(bug.steps, shows, strict=True)
+                ],
                 "table": bug.table,
             }
             for bug, shows in zip(broken, scene.others, strict=True)
         ],
         "narrow": None if scene.narrow is None else _placed(scene.narrow),
+        "rows": _ROWS,
+        "pending": PENDING,
         "by": by,
         "welcome": welcome,
     }
@@ -113,6 +124,17 @@ def _filled(template: str, parts: Mapping[str, str]) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
 
 
+def _slim(svg: str, arrows: int) -> str:
+    """The drawing without what the script writes anew at every step, and without the titles of very many arrows."""
+
+    def heading(title: re.Match[str]) -> str:
+        first, *rest = title[2].split("\n")
+        return "\n".join([f"{title[1]}<title>{first}", *(line for line in rest if line.startswith("in "))]) + "</title>"
+
+    slim = re.sub(r'(<g class="node[^>]*>)<title>([^<]*)</title>', heading, svg)
+    return slim if arrows <= _MOST_TITLES else re.sub(r'(<g class="arrowed[^>]*>)<title>[^<]*</title>', r"\1", slim)
+
+
 def _hash(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
@@ -127,8 +149,21 @@ def _json(data: Any) -> str:
 
 def _step(step: Step, shows: Sequence[Showing], line: int, quiz: Any) -> list[Any]:
     changes = [_change(*both) for both in zip(step.changes, shows, strict=True)]
+    rows = [[_ROWS.index(what) if what in _ROWS else what, *texts] for what, *texts in step.rows]
     asks = step.asks if quiz else ""
-    return [_LETTERS[step.kind], step.turn, step.box, step.arrows, step.sentence, step.rows, changes, asks, quiz, line]
+    return [_LETTERS[step.kind], step.turn, step.box, step.arrows, step.sentence, rows, changes, line, asks, quiz]
+
+
+def _content(step: list[Any]) -> str:
+    """What a step shows, wherever it stands and whatever is asked."""
+    kind, _, *content = step[:8]
+    return repr((kind, content))
+
+
+def _shared(step: list[Any], known: Mapping[str, int]) -> Any:
+    """A step of a broken pass: where the right pass has the same one, only which, and its turn."""
+    same = known.get(_content(step))
+    return step[:8] if same is None else [same, step[1]]
 
 
 def _change(change: Change, shows: Showing) -> list[Any]:
@@ -139,7 +174,11 @@ def _change(change: Change, shows: Showing) -> list[Any]:
 
 
 def _quiz(quiz: Any) -> Any:
-    return [quiz.answer, quiz.tolerance, quiz.mistakes] if quiz else 0
+    """Numbers to compare with what is typed: six digits will do."""
+    if not quiz:
+        return 0
+    mistakes = [(name, float(f"{wrong:.6g}")) for name, wrong in quiz.mistakes]
+    return [float(f"{quiz.answer:.6g}"), float(f"{quiz.tolerance:.2g}"), mistakes]
 
 
 def _placed(layout: Layout) -> list[Any]:

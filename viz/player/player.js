@@ -3,7 +3,7 @@
 // computes no value and no gradient of its own.
 (() => {
   const story = JSON.parse(document.getElementById("story").textContent);
-  const [KIND, TURN, BOX, ARROWS, SENTENCE, ROWS, CHANGES, ASKS, QUIZ, LINE, WRONG] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+  const [KIND, TURN, BOX, ARROWS, SENTENCE, ROWS, CHANGES, LINE, ASKS, QUIZ] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
   const PHASES = { f: "forward", s: "backward", b: "backward", u: "update", r: "forward" };
   const $ = (id) => document.getElementById(id);
   const stage = $("stage");
@@ -32,6 +32,17 @@
       paths: story.boxes[k][2], carries: story.boxes[k][3],
     };
   });
+  // Where a gradient will stand, its absence is written until then.
+  for (const { gradient } of boxes) {
+    const words = gradient.length > 1 ? story.pending.join(" ").split(" ").slice(1) : gradient.length ? story.pending : [];
+    words.forEach((word, i) => {
+      const place = gradient[Math.min(i, gradient.length - 1)], text = place.cloneNode();
+      text.setAttribute("class", "pending");
+      if (gradient.length === 1) text.setAttribute("y", Number(place.getAttribute("y")) + (i ? 7 : -7));
+      text.textContent = word;
+      place.after(text);
+    });
+  }
   // What each box shows: texts of its number and its gradient (null: not computed yet), and both in full.
   const first = story.boxes.map(([value, exact]) => ({ value, gradient: null, exact, exactGradient: "", arrived: 0, wrong: false }));
   const shown = first.map((state) => ({ ...state }));
@@ -213,7 +224,8 @@
   const phase = (step) => step[KIND] === "s" ? "backward" : PHASES[step[KIND]];
   function arithmetic(step) {
     const list = make("dl");
-    for (const [what, open, rest] of step[ROWS]) {
+    for (const [name, open, rest] of step[ROWS]) {
+      const what = story.rows[name] ?? name;
       const value = make("dd", open + (asking ? (rest ? (open ? " = ?" : "?") : "") : rest));
       const box = boxes[step[BOX]];
       if (what === "running sum" && !asking && box.paths > 1) {
@@ -289,7 +301,8 @@
     go(0, { follow: false });
     bug = story.bugs[$("bug").value] ?? null;
     const start = story.steps.findIndex((step) => step[KIND] === "s");
-    steps = bug ? [...story.steps.slice(0, start), ...bug.steps] : story.steps;
+    const own = (step) => step.length > 2 ? step : [...story.steps[step[0]].slice(0, LINE + 1)].with(TURN, step[1]);
+    steps = bug ? [...story.steps.slice(0, start), ...bug.steps.map(own)] : story.steps;
     drawPhases();
     drawLab();
     go(bug ? start : 0);

@@ -9,6 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from autodiff import Node
 from viz.bugs import BUGS
 from viz.collapse import Roll
@@ -154,7 +156,7 @@ def steps(
         )
     story = play.stories[0]
     boxes = story.view.graph.boxes
-    small = len(boxes) <= BY_EDGE and len(story.alone) == len(boxes)
+    small = len(boxes) <= BY_EDGE and all(box.group is None and np.ndim(box.data) == 0 for box in boxes)
     wanted = BUGS if bugs is True else [] if bugs is False else bugs_named(bugs)
     broken = broken_passes(story, wanted) if small else []
     name = f"Step by step: {story.names[story.output]}" if title is None else clean(title)

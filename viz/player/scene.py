@@ -23,6 +23,7 @@ NABLA = "∇"
 """The head of the column of gradients in an array's box: it stays whatever is known."""
 
 _MOST_DOTS = 6
+_MOST_TURNED = 100  # arrows: a larger graph is scrolled on a narrow screen in any case
 _DOTS_HEIGHT = 15
 _UNKNOWN = "?"
 
@@ -93,7 +94,8 @@ def scene_of(
     edges = story.view.graph.edges
     flow: Any = best_direction(sizes, edges) if direction == "auto" else direction
     placed, note = laid_out(sizes, edges, layout, flow, time_limit)
-    narrow = _narrower(placed, sizes, edges, layout, time_limit) if direction == "auto" and flow == "LR" else None
+    turns = direction == "auto" and flow == "LR" and len(edges) <= _MOST_TURNED
+    narrow = _narrower(placed, sizes, edges, layout, time_limit) if turns else None
     graph = replace(story.view.graph, boxes=tuple(finished))
     return Scene(graph, tuple(faces), before, shows, rest, placed, narrow, note)
 
