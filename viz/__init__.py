@@ -13,6 +13,7 @@ from viz.animation import Animation, animate
 from viz.bugs import BUGS, broken
 from viz.dot_layout import DotError
 from viz.expression import ExpressionError, from_expression
+from viz.gradient_flow import GradientFlow, gradient_flow
 from viz.path_sums import Path, Paths, paths
 from viz.picture import Picture, draw
 from viz.player import Player, steps
@@ -22,6 +23,7 @@ __all__ = [
     "BUGS",
     "DotError",
     "ExpressionError",
+    "GradientFlow",
     "Path",
     "Paths",
     "Picture",
@@ -30,6 +32,7 @@ __all__ = [
     "broken",
     "draw",
     "from_expression",
+    "gradient_flow",
     "paths",
     "plots",
     "steps",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 from typing import Literal, get_args
@@ -13,7 +13,7 @@ from viz.layout import Direction, Layout, Point, best_direction, port_offset
 from viz.model import Graph
 from viz.path_sketch import Arrow, Sketch, sketch_of
 from viz.path_sums import Paths
-from viz.path_words import percent, share_of
+from viz.path_words import percent, ranges, share_of
 from viz.picture import Picture
 from viz.placing import Engine, laid_out
 from viz.style import Theme
@@ -144,22 +144,6 @@ def _badge(left: float, middle: float, wide: float, words: str) -> str:
     return element("rect", x=left, y=middle - 8, width=wide, height=16, rx=8, class_="badge") + element(
         "text", escape(words), x=left + wide / 2, y=middle + 4, class_="small badge-text", text_anchor="middle"
     )
-
-
-def ranges(ranks: Iterable[int]) -> str:
-    """``1–3,5`` for 1, 2, 3 and 5.
-
-    >>> ranges([1, 2, 3, 5]), ranges([1, 2])
-    ('1–3,5', '1,2')
-    """
-    runs: list[list[int]] = []
-    for rank in ranks:
-        if runs and rank == runs[-1][-1] + 1:
-            runs[-1].append(rank)
-        else:
-            runs.append([rank])
-    told = [f"{run[0]}–{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs]
-    return ",".join(told)
 
 
 # ── the legend, and how paths look ───────────────────────────────────────────────────────────────────────────────

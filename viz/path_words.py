@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -57,3 +58,19 @@ def bracketed(shown: str) -> str:
 def shortened(parts: list[str], gap: str) -> list[str]:
     """Both ends of what is long, with ``gap`` in between."""
     return parts if len(parts) <= 2 * ENDS + 1 else [*parts[:ENDS], gap, *parts[-ENDS:]]
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """``1–3,5`` for 1, 2, 3 and 5.
+
+    >>> ranges([1, 2, 3, 5]), ranges([1, 2])
+    ('1–3,5', '1,2')
+    """
+    runs: list[list[int]] = []
+    for n in numbers:
+        if runs and n == runs[-1][-1] + 1:
+            runs[-1].append(n)
+        else:
+            runs.append([n])
+    told = [f"{run[0]}–{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs]
+    return ",".join(told)
