@@ -92,6 +92,8 @@ def page_of(
             for bug, shows in zip(broken, scene.others, strict=True)
         ],
         "narrow": None if scene.narrow is None else _placed(scene.narrow),
+        "arrows": [(edge.source, edge.target) for edge in scene.graph.edges],
+        "margin": MARGIN,
         "rows": _ROWS,
         "pending": PENDING,
         "by": by,

@@ -20,6 +20,7 @@
   // ── the stage ─────────────────────────────────────────────────────────────────────────────────────
   const groups = [...svg.querySelectorAll(".node")];
   const arrows = [...svg.querySelectorAll(".arrowed")];
+  const ends = story.arrows; // the boxes that each arrow joins
   const boxes = groups.map((group, k) => {
     const texts = (style) => [...group.querySelectorAll("." + style)].filter((text) => text.textContent !== "∇");
     const title = group.querySelector("title");
@@ -30,6 +31,7 @@
       place: words.slice(1).filter((line) => line.startsWith("in ")),
       value: texts("value"), gradient: texts("gradient"), dots: group.querySelector(".dots"),
       paths: story.boxes[k][2], carries: story.boxes[k][3],
+      width: Number(group.querySelector("rect").getAttribute("width")), height: Number(group.querySelector("rect").getAttribute("height")),
     };
   });
   // Where a gradient will stand, its absence is written until then.
@@ -86,12 +88,18 @@
   }
   // For the way back: an arrow head at the beginning of the line, and its end drawn up to the box it comes from.
   function aim(arrow) {
-    const line = arrow.querySelector(".edge"), head = arrow.querySelector(".reversed");
+    const head = arrow.querySelector(".reversed");
     if (!head) return;
-    const tip = line.getPointAtLength(0), neck = line.getPointAtLength(9), end = line.getPointAtLength(1e6);
-    const dx = (tip.x - neck.x) * 0.45, dy = (tip.y - neck.y) * 0.45;
-    head.setAttribute("d", `M${tip.x} ${tip.y}L${neck.x - dy} ${neck.y + dx}L${neck.x + dy} ${neck.y - dx}Z`);
-    arrow.querySelector(".stub").setAttribute("d", `M${end.x} ${end.y}L${arrow.querySelector(".arrow").getAttribute("d").match(/^M([^L]*)/)[1]}`);
+    const points = (path) => path.getAttribute("d").match(/-?[\d.]+/g).map(Number);
+    const line = points(arrow.querySelector(".edge"));
+    const [x, y] = line;
+    let k = 2;
+    while (k + 2 < line.length && Math.hypot(line[k] - x, line[k + 1] - y) < 0.1) k += 2;
+    const far = Math.hypot(line[k] - x, line[k + 1] - y) || 1;
+    const ux = (line[k] - x) / far, uy = (line[k + 1] - y) / far;
+    const corner = (side) => `${x + 9 * ux - side * 4 * uy} ${y + 9 * uy + side * 4 * ux}`;
+    head.setAttribute("d", `M${x} ${y}L${corner(1)}L${corner(-1)}Z`);
+    arrow.querySelector(".stub").setAttribute("d", `M${line.slice(-2).join(" ")}L${points(arrow.querySelector(".arrow")).slice(0, 2).join(" ")}`);
   }
 
   // ── the tape: the steps, and where we are on it ───────────────────────────────────────────────────
@@ -146,8 +154,13 @@
     asking = false;
     paint();
     if (follow) center(smooth && !far);
-    if (framed) return; // a frame in a notebook has no address of its own
-    history.replaceState(null, "", at ? "#step=" + at : "#");
+    note();
+  }
+  // The address follows when one stays: browsers take only so many changes a second. A frame in a notebook has none.
+  let noting = 0;
+  function note() {
+    clearTimeout(noting);
+    if (!framed) noting = setTimeout(() => history.replaceState(null, "", at ? "#step=" + at : location.pathname), 150);
   }
   function paint() {
     touched.forEach(paintBox);
@@ -230,7 +243,7 @@
       const box = boxes[step[BOX]];
       if (what === "running sum" && !asking && box.paths > 1) {
         const arrived = shown[step[BOX]].arrived && step === steps[at - 1] ? shown[step[BOX]].arrived : step[CHANGES][0][3];
-        value.append(make("span", `  ${dots(arrived, box.paths)} (${arrived} of ${box.paths} paths)`, "paths"));
+        value.append(make("span", `  ${box.paths > 6 ? "" : dots(arrived, box.paths) + " "}(${arrived} of ${box.paths} paths)`, "paths"));
       }
       list.append(make("dt", what), value);
     }
@@ -364,7 +377,8 @@
   function place(narrow) {
     if (narrow === isNarrow) return;
     isNarrow = narrow;
-    const [width, height, corners, paths] = narrow ? story.narrow : home;
+    const [width, height, places, paths] = narrow ? story.narrow : home;
+    corners = places;
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     groups.forEach((group, k) => group.setAttribute("transform", `translate(${corners[k][0]} ${corners[k][1]})`));
     arrows.forEach((arrow, k) => {
@@ -376,6 +390,7 @@
   const home = [wide.width, wide.height,
     groups.map((group) => group.getAttribute("transform").match(/-?[\d.]+/g)),
     arrows.map((arrow) => [arrow.querySelector(".edge").getAttribute("d"), arrow.querySelector(".arrow").getAttribute("d")])];
+  let drawn = wide, corners = home[2];
   const READABLE = 11 / 12; // text of 12 pixels shown in 11
   function fit() {
     if (story.narrow) place(stage.clientWidth < 640);
@@ -385,23 +400,32 @@
     $("zoom").hidden = least >= READABLE && whole === null;
     const scale = whole ? least : Math.max(Math.min(least, 1.5), READABLE);
     namePhases();
-    svg.style.width = width * scale + "px";
-    svg.style.height = height * scale + "px";
+    drawn = { width: width * scale, height: height * scale };
+    svg.style.width = drawn.width + "px";
+    svg.style.height = drawn.height + "px";
     center(false);
   }
   function center(smooth) {
     const step = asking ? steps[at] : at ? steps[at - 1] : null;
     if (!step) return;
-    const frame = stage.getBoundingClientRect();
-    const parts = [groups[step[BOX]], ...step[ARROWS].slice(0, 1).map((k) => arrows[k])].map((part) => part.getBoundingClientRect());
-    const left = Math.min(...parts.map((part) => part.left)), right = Math.max(...parts.map((part) => part.right));
-    const top = Math.min(...parts.map((part) => part.top)), bottom = Math.max(...parts.map((part) => part.bottom));
-    const inside = left >= frame.left && right <= frame.right && top >= frame.top && bottom <= frame.bottom;
-    if (inside) return;
-    const box = parts[0];
-    const fits = right - left < frame.width && bottom - top < frame.height;
-    const x = fits ? (left + right) / 2 : (box.left + box.right) / 2, y = fits ? (top + bottom) / 2 : (box.top + box.bottom) / 2;
-    stage.scrollBy({ left: x - (frame.left + frame.right) / 2, top: y - (frame.top + frame.bottom) / 2, behavior: smooth && !calm.matches ? "smooth" : "instant" });
+    const scale = drawn.width / svg.viewBox.baseVal.width;
+    const room = { x: stage.clientWidth, y: stage.clientHeight };
+    const start = { x: Math.max(0, (room.x - drawn.width) / 2), y: Math.max(0, (room.y - drawn.height) / 2) };
+    // The box, and of a step over one arrow the box at its other end, if both fit.
+    const others = step[ARROWS].length === 1 ? ends[step[ARROWS][0]] : [];
+    const extent = (axis, among) => {
+      const from = among.map((k) => start[axis] + scale * (story.margin + Number(corners[k][axis === "x" ? 0 : 1])));
+      const size = among.map((k) => scale * (axis === "x" ? boxes[k].width : boxes[k].height));
+      return [Math.min(...from), Math.max(...from.map((f, i) => f + size[i]))];
+    };
+    const target = {};
+    for (const [axis, scrolled] of [["x", stage.scrollLeft], ["y", stage.scrollTop]]) {
+      let [low, high] = extent(axis, [step[BOX], ...others]);
+      if (high - low > room[axis]) [low, high] = extent(axis, [step[BOX]]);
+      target[axis] = low >= scrolled && high <= scrolled + room[axis] ? scrolled : (low + high - room[axis]) / 2;
+    }
+    if (target.x === stage.scrollLeft && target.y === stage.scrollTop) return;
+    stage.scrollTo({ left: target.x, top: target.y, behavior: smooth && !calm.matches ? "smooth" : "instant" });
   }
 
   // ── boxes that can be chosen ──────────────────────────────────────────────────────────────────────
