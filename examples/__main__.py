@@ -23,6 +23,9 @@ class Lesson:
 
 
 LESSONS = {
+    "chain_rule": Lesson("Nudge a number and see what moves: slopes from school, multiplied along the way", "2 s"),
+    "topological_order": Lesson("Why a node waits before it hands its gradient on, and for whom", "2 s"),
+    "neuron": Lesson("One neuron learns: forward, backward, a step, and again, every number shown", "2 s"),
     "first_network": Lesson("Train a network of single neurons on real flowers, then follow one backward pass", "3 s"),
     "bug_lab": Lesson("Five classic mistakes of a backward pass: predict each wrong number, then see it", "3 s"),
     "linear_regression": Lesson("A straight line by hand, by graph, step by step and at one stroke", "2 s"),
