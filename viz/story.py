@@ -202,7 +202,8 @@ class _Teller:
             told = backward_step(node, k, self.adjoints[node], flow, before, self.totals[x], path, paths, self.names)
             arrow = self.view.edge_of[node, k]
             assert arrow is not None
-            yield backward_told(told, turn, to, (arrow,), (change,) if to in self.alone else self.completed([to]))
+            single = to in self.alone
+            yield backward_told(told, turn, to, (arrow,), (change,) if single else self.completed([to]), single)
 
     def backward_at_once(self, box: int, turn: int) -> Step:
         """All arrows into the nodes of a box that stands for many."""
