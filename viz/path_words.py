@@ -9,7 +9,7 @@ from typing import Any
 
 from viz.format import MINUS, number
 
-ENDS = 4
+ENDS = 3
 """Steps of a long path that are written out at each end."""
 
 
