@@ -22,6 +22,7 @@ from viz.expression.names import functions, signature
 from viz.expression.tokens import is_name
 from viz.picture import draw
 from viz.placing import Engine
+from viz.player import steps
 from viz.style import Theme
 
 PICTURE, PLAYER = "graph.svg", "steps.html"
@@ -86,8 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output", type=Path, default=Path(), metavar="DIR", help="where the files go (by default: here)"
     )
-    parser.add_argument("--theme", choices=get_args(Theme), default="auto", help="of both (%(default)s)")
-    parser.add_argument("--layout", choices=get_args(Engine), default="auto", help="of both (%(default)s)")
+    parser.add_argument("--theme", choices=get_args(Theme), default="auto", help="colours of both files (%(default)s)")
+    parser.add_argument("--layout", choices=get_args(Engine), default="auto", help="who places the boxes (%(default)s)")
     parser.add_argument("--quiet", action="store_true", help="write the files and print nothing")
     parser.add_argument("--list", action="store_true", help="show the functions, and leave")
     return parser
@@ -146,8 +147,6 @@ def _values(arguments: Sequence[str], exact: bool) -> dict[str, float | Fraction
 
 def _written(result: Result, options: argparse.Namespace) -> list[str]:
     """Write the picture and the player; returns where they are. Both are made before the first is written."""
-    from viz.player import steps  # a page of its own, which drawings alone do not need
-
     title = "; ".join(result.lines)
     picture = draw(result.output, title=title, theme=options.theme, layout=options.layout)
     player = steps(result.output, title=title, theme=options.theme, layout=options.layout)

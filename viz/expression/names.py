@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from autodiff import TABLE, Primitive
+from autodiff import TABLE, Primitive, maximum, minimum
 from viz.expression.errors import ExpressionError
 from viz.expression.syntax import Statement
 from viz.expression.tokens import is_name
@@ -23,7 +23,7 @@ _OTHER_NAMES = {
 }  # fmt: skip
 """What other languages and books call the rows: for suggestions."""
 
-SEVERAL = {"max": TABLE["maximum"], "min": TABLE["minimum"]}  # of two numbers, and so of any more
+SEVERAL = {"max": maximum, "min": minimum}  # of two numbers, and so of any more
 
 
 def functions() -> dict[str, Primitive]:
