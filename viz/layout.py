@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import inf
 from typing import Literal
 
+from viz.alignment import straightened
 from viz.model import Edge
-from viz.ordering import Link, ordered, straightened
+from viz.ordering import Link, ordered
 
 Point = tuple[float, float]
 Direction = Literal["LR", "TB"]
@@ -152,6 +153,9 @@ def _slots(flow: Sequence[Point], edges: Sequence[Edge], rank: Sequence[int]) ->
     furthest = list(rank)
     for edge in edges:
         furthest[edge.source] = max(furthest[edge.source], rank[edge.target])
+    lengths = [[0] * (furthest[box] - rank[box]) for box in range(count)]  # how many edges of each length
+    for edge in edges:
+        lengths[edge.source][rank[edge.target] - rank[edge.source] - 1] += 1
     for box in range(count):
         passed = max(furthest[box] - rank[box] - 1, 0)
         bus = [box, *range(len(slots.breadth), len(slots.breadth) + passed)]
@@ -159,7 +163,9 @@ def _slots(flow: Sequence[Point], edges: Sequence[Edge], rank: Sequence[int]) ->
         slots.buses.append(bus)
         for r, slot in enumerate(bus, rank[box]):
             slots.ranks[r].append(slot)
-        slots.links += [Link(a, b, 0.0, _stiffness(a, b, count)) for a, b in pairwise(bus)]
+        longer = [*accumulate(reversed(lengths[box]))][-2::-1]
+        for (a, b), on_board in zip(pairwise(bus), longer, strict=True):
+            slots.links.append(Link(a, b, 0.0, _stiffness(a, b, count), on_board))
     for edge in edges:
         last = slots.buses[edge.source][rank[edge.target] - rank[edge.source] - 1]
         offset = port_offset(edge, flow[edge.target][1])

@@ -1,152 +1,193 @@
-"""The two inner problems of a layered layout: the order within ranks, and positions that keep it.
+"""The order of slots within their ranks: few crossings.
 
-Order: repeated barycentre sweeps (Sugiyama, Tagawa, Toda 1981), of which the one with the fewest crossings
-is kept. Positions: each rank in turn takes the places that bring its edges closest to straight. With the
-order and the distances fixed this is an isotonic regression, and pooling neighbours solves it exactly.
+Sweeps sort each rank by the mean place of its neighbours in the rank before, or after (Sugiyama, Tagawa, Toda
+1981). After each sweep, neighbours in a rank change places as long as that saves crossings (Gansner, Koutsofios,
+North, Vo 1993). The best order seen is kept.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-_SWEEPS = 12
-_WORK = 400_000  # links looked at; larger graphs get fewer sweeps
-_PORT = 24.0  # pixels between neighbours, about: turns the offset of a port into a fraction of a place
+Ranks = list[list[int]]
+
+_ROUNDS, _PATIENCE = 24, 6  # sweeps from one start: at most, and how many without any gain
+_PASSES = 10  # over the ranks, after each sweep
+_WORK = 200_000  # links looked at, about: larger graphs get fewer rounds
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Slot ``a`` is joined to slot ``b`` in the next rank, ``offset`` beside the middle of ``b``."""
+    """Slot ``a`` is joined to slot ``b`` in the next rank, ``offset`` beside the middle of ``b``.
+
+    ``weight`` is how much it wants to be straight, ``edges`` how many arrows run over it.
+    """
 
     a: int
     b: int
     offset: float
     weight: float
+    edges: int = 1
 
 
-def ordered(ranks: Sequence[Sequence[int]], links: Sequence[Link]) -> list[list[int]]:
+def ordered(ranks: Sequence[Sequence[int]], links: Sequence[Link]) -> Ranks:
     """The slots of each rank in an order with few crossings.
 
-    The start is a walk from the outputs, left operand first, which draws a tree without any crossing.
+    There are two starts: a walk from the outputs, left operand first, which draws a tree without any crossing,
+    and one from the inputs.
     """
-    below, above = _neighbours(links)
-    current = _as_walked(ranks, above)
-    best, fewest = current, _crossings(current, below)
-    for sweep in range(_sweeps(links)):
-        if not fewest:
-            break
-        current = _swept(current, above if sweep % 2 == 0 else below, forwards=sweep % 2 == 0)
-        crossings = _crossings(current, below)
-        if crossings < fewest:
-            best, fewest = current, crossings
+    search = _Search(ranks, links)
+    best = search.walked(from_outputs=True)
+    fewest = search.crossings(best)
+    work = _WORK
+    for from_outputs in (True, False):
+        order, patience = search.walked(from_outputs), _PATIENCE
+        for sweep in range(_ROUNDS):
+            if not fewest or not patience or work < 0:
+                break
+            if sweep:
+                search.sweep(order, forwards=sweep % 2 == 1)
+            work -= search.exchange(order, ties=sweep % 4 > 1)
+            crossings = search.crossings(order)
+            patience = _PATIENCE if crossings < fewest else patience - 1
+            if crossings < fewest:
+                best, fewest = [list(row) for row in order], crossings
     return best
 
 
-def straightened(
-    ranks: Sequence[Sequence[int]], links: Sequence[Link], breadth: Sequence[float], beside: Callable[[int], float]
-) -> list[float]:
-    """The middle of each slot across the flow: neighbours keep their distance, edges run straight."""
-    below, above = _neighbours(links)
-    position = [0.0] * len(breadth)
-    distances = []
-    for row in ranks:
-        gaps = [(breadth[a] + breadth[b]) / 2 + min(beside(a), beside(b)) for a, b in pairwise(row)]
-        distances.append(gaps)
-        for a, b, gap in zip(row, row[1:], gaps, strict=False):
-            position[b] = position[a] + gap
-    rounds = _sweeps(links)
-    for k in range(2 * rounds):
-        last = k >= rounds
-        for r in range(len(ranks)) if k % 2 == 0 else reversed(range(len(ranks))):
-            sides = (above, below) if last else (above,) if k % 2 == 0 else (below,)
-            _settle(ranks[r], distances[r], sides, position)
-    return position
+End = tuple[float, int]
+"""Where a link ends, in places of that rank, and how many arrows run over it."""
 
 
-Neighbours = dict[int, list[tuple[int, float, float]]]
-"""For every slot the slots of one neighbouring rank, how far beside them it wants to be, and how much."""
+class _Search:
+    """The links of a graph, and what makes an order of its ranks better.
+
+    Attributes:
+        above, below: for every slot the links to the rank before and after it: the slot at the other end, how far
+            beside its middle, as a fraction of a place, and the number of arrows.
+        place: for every slot its place in its rank, as it was set last.
+    """
+
+    def __init__(self, ranks: Sequence[Sequence[int]], links: Sequence[Link]) -> None:
+        self.ranks = ranks
+        self.place = [0] * (1 + max((slot for row in ranks for slot in row), default=-1))
+        self.above: list[list[tuple[int, float, int]]] = [[] for _ in self.place]
+        self.below: list[list[tuple[int, float, int]]] = [[] for _ in self.place]
+        widest = 1 + 2 * max((abs(link.offset) for link in links), default=0.0)
+        for link in links:
+            self.above[link.b].append((link.a, 0.0, link.edges))
+            self.below[link.a].append((link.b, link.offset / widest, link.edges))
+
+    def walked(self, from_outputs: bool) -> Ranks:
+        """Each rank in the order in which a walk first meets its slots."""
+        sides = self.above if from_outputs else self.below
+        met: dict[int, int] = {}
+        for start in (slot for row in (reversed(self.ranks) if from_outputs else self.ranks) for slot in row):
+            stack = [start]
+            while stack:
+                slot = stack.pop()
+                if slot not in met:
+                    met[slot] = len(met)
+                    stack += [other for other, _, _ in reversed(sides[slot])]
+        return [sorted(row, key=met.__getitem__) for row in self.ranks]
+
+    def sweep(self, order: Ranks, forwards: bool) -> None:
+        """Sort each rank by the mean place of the neighbours in the rank before (or after) it.
+
+        A slot without neighbours there keeps its place.
+        """
+        self._put(order)
+        sides = self.above if forwards else self.below
+        for row in order if forwards else reversed(order):
+            mean = {slot: _mean(ends) for slot in row if (ends := self._ends(sides[slot]))}
+            sorted_ones = iter(sorted(mean, key=mean.__getitem__))
+            row[:] = [next(sorted_ones) if slot in mean else slot for slot in row]
+            self._put([row])
+
+    def exchange(self, order: Ranks, ties: bool) -> int:
+        """Let neighbours in a rank change places where that saves crossings or, with ``ties``, costs none.
+
+        Returns how many links it looked at.
+        """
+        self._put(order)
+        looked = 0
+        waiting = set(range(len(order)))
+        for _ in range(_PASSES):
+            again: set[int] = set()
+            for r in sorted(waiting):
+                looked += sum(len(self.above[slot]) + len(self.below[slot]) for slot in order[r])
+                if self._exchange(order[r], ties):
+                    again |= {r - 1, r, r + 1}
+            waiting = {r for r in again if 0 <= r < len(order)}
+        return looked
+
+    def crossings(self, order: Ranks) -> int:
+        """How many pairs of arrows cross."""
+        self._put(order)
+        return sum(_inversions([end for slot in row for end in self._ends(self.below[slot])]) for row in order)
+
+    def _exchange(self, row: list[int], ties: bool) -> bool:
+        """One pass over a rank; whether it saved a crossing."""
+        gain = False
+        before, after = ([self._ends(sides[slot]) for slot in row] for sides in (self.above, self.below))
+        for k in range(len(row) - 1):
+            now = _crossed(before[k], before[k + 1]) + _crossed(after[k], after[k + 1])
+            if not now and not ties:
+                continue
+            then = _crossed(before[k + 1], before[k]) + _crossed(after[k + 1], after[k])
+            if then < now or (ties and then == now):
+                row[k], row[k + 1] = row[k + 1], row[k]
+                before[k], before[k + 1] = before[k + 1], before[k]
+                after[k], after[k + 1] = after[k + 1], after[k]
+                gain = gain or then < now
+        self._put([row])
+        return gain
+
+    def _put(self, order: Ranks) -> None:
+        for row in order:
+            for k, slot in enumerate(row):
+                self.place[slot] = k
+
+    def _ends(self, links: Sequence[tuple[int, float, int]]) -> list[End]:
+        """Where the links of a slot end, in this order."""
+        ends = [(self.place[other] + beside, edges) for other, beside, edges in links]
+        ends.sort()
+        return ends
 
 
-def _neighbours(links: Sequence[Link]) -> tuple[Neighbours, Neighbours]:
-    below: Neighbours = {}
-    above: Neighbours = {}
-    for link in links:
-        below.setdefault(link.a, []).append((link.b, link.offset, link.weight))
-        above.setdefault(link.b, []).append((link.a, -link.offset, link.weight))
-    return below, above
+def _mean(ends: Sequence[End]) -> float:
+    return sum(place * edges for place, edges in ends) / sum(edges for _, edges in ends)
 
 
-def _sweeps(links: Sequence[Link]) -> int:
-    return max(2, min(_SWEEPS, _WORK // (10 * len(links) + 1)))
-
-
-def _as_walked(ranks: Sequence[Sequence[int]], above: Neighbours) -> list[list[int]]:
-    """Each rank in the order in which a walk from the outputs first meets its slots."""
-    met: dict[int, None] = {}
-    for start in (slot for row in reversed(ranks) for slot in row):
-        stack = [start]
-        while stack:
-            slot = stack.pop()
-            if slot not in met:
-                met[slot] = None
-                stack += [a for a, _, _ in reversed(above.get(slot, []))]
-    turn = {slot: k for k, slot in enumerate(met)}
-    return [sorted(row, key=turn.__getitem__) for row in ranks]
-
-
-def _swept(ranks: Sequence[Sequence[int]], neighbours: Neighbours, forwards: bool) -> list[list[int]]:
-    """Each rank sorted by the mean place of its neighbours in the rank before (or after)."""
-    place: dict[int, int] = {}
-    result: list[list[int]] = []
-    for row in ranks if forwards else reversed(ranks):
-        mean: dict[int, float] = {}
-        for k, slot in enumerate(row):
-            near = [place[n] + offset / _PORT for n, offset, _ in neighbours.get(slot, []) if n in place]
-            mean[slot] = sum(near) / len(near) if near else float(k)
-        result.append(sorted(row, key=mean.__getitem__))
-        place.update((slot, k) for k, slot in enumerate(result[-1]))
-    return result if forwards else result[::-1]
-
-
-def _crossings(ranks: Sequence[Sequence[int]], below: Neighbours) -> int:
-    """How many pairs of links cross."""
-    place = {slot: k for row in ranks for k, slot in enumerate(row)}
-    total = 0
-    for row in ranks:
-        passed: list[tuple[int, float]] = []
-        for slot in row:
-            ends = sorted((place[b], offset) for b, offset, _ in below.get(slot, []))
-            total += sum(len(passed) - bisect_left(passed, (end, offset + 1e-9)) for end, offset in ends)
-            for end in ends:
-                insort(passed, end)
+def _crossed(first: Sequence[End], second: Sequence[End]) -> int:
+    """How many arrows of one slot cross those of the next slot in the rank."""
+    total = passed = k = 0
+    for place, edges in first:
+        while k < len(second) and second[k][0] < place:
+            passed += second[k][1]
+            k += 1
+        total += edges * passed
     return total
 
 
-def _settle(row: Sequence[int], distances: Sequence[float], sides: Sequence[Neighbours], position: list[float]) -> None:
-    """Move the slots of one rank as close as their distances allow to where their neighbours want them.
+def _inversions(ends: Sequence[End]) -> int:
+    """How many arrows, in pairs, end in the opposite order of this list; counted in a Fenwick tree.
 
-    Less the distances kept so far, the positions must not decrease: slots that would overtake each other are
-    pooled, and a pool stands at the weighted mean of its members' wishes.
+    The ends of one slot are in order, so its own arrows do not count.
     """
-    pools: list[tuple[float, float, int]] = []  # sum of wishes, weight, members
-    reach = 0.0
-    for k, slot in enumerate(row):
-        reach += distances[k - 1] if k else 0.0
-        wish, weight = position[slot] * 1e-3, 1e-3  # where nothing pulls, it stays
-        for side in sides:
-            for neighbour, offset, pull in side.get(slot, ()):
-                wish += pull * (position[neighbour] + offset)
-                weight += pull
-        pools.append((wish - weight * reach, weight, 1))
-        while len(pools) > 1 and pools[-2][0] * pools[-1][1] > pools[-1][0] * pools[-2][1]:
-            later = pools.pop()
-            earlier = pools.pop()
-            pools.append((earlier[0] + later[0], earlier[1] + later[1], earlier[2] + later[2]))
-    places = [wish / weight for wish, weight, members in pools for _ in range(members)]
-    reach = 0.0
-    for k, slot in enumerate(row):
-        reach += distances[k - 1] if k else 0.0
-        position[slot] = places[k] + reach
+    number = {place: k for k, place in enumerate(sorted({place for place, _ in ends}), 1)}
+    tree = [0] * (len(number) + 1)
+    total = passed = 0
+    for place, edges in ends:
+        k, not_beyond = number[place], 0
+        while k:
+            not_beyond += tree[k]
+            k &= k - 1
+        total += edges * (passed - not_beyond)
+        passed += edges
+        k = number[place]
+        while k < len(tree):
+            tree[k] += edges
+            k += k & -k
+    return total
