@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -28,7 +29,8 @@ from viz.style import Theme
 from viz.svg import arrow_of, svg_of
 from viz.text import clean
 
-_MOST_TITLES = 100  # of arrows, which say where they lead
+_MOST_TITLES = 100  # arrows that say where they lead
+_MOST_FINE = 40  # arrows that are drawn to a tenth of a pixel
 _ROWS = ["operation", "numbers", "local derivative", "upstream × local", "running sum"]
 _LETTERS = {"forward": "f", "seed": "s", "backward": "b", "update": "u", "restart": "r"}
 
@@ -68,7 +70,12 @@ def page_of(
         for step, shows, quiz in zip(steps, scene.shows, asked, strict=True)
     ]
     known = {_content(step): k for k, step in enumerate(told)}
+    bugs = [
+        [_shared(_step(*both, line_of(both[0]), 0), known) for both in zip(bug.steps, shows, strict=True)]
+        for bug, shows in zip(broken, scene.others, strict=True)
+    ]
     story = {
+        "texts": _tabled([step for row in (told, *bugs) for step in row if len(step) > 2]),
         "boxes": [
             [list(showing.value) or None, showing.value_exact, paths, int(flows)]
             for showing, (paths, flows) in zip(scene.before, carries, strict=True)
@@ -84,12 +91,10 @@ def page_of(
                 "fix": bug.fix,
                 "code": bug.code,
                 "shows": bug.shows,
-                "steps": [
-                    _shared(_step(*both, line_of(both[0]), 0), known) for both in zip(bug.steps, shows, strict=True)
-                ],
+                "steps": own,
                 "table": bug.table,
             }
-            for bug, shows in zip(broken, scene.others, strict=True)
+            for bug, own in zip(broken, bugs, strict=True)
         ],
         "narrow": None if scene.narrow is None else _placed(scene.narrow),
         "arrows": [(edge.source, edge.target) for edge in scene.graph.edges],
@@ -100,7 +105,7 @@ def page_of(
         "welcome": welcome,
     }
     own = files("viz.player")
-    css, script = own.joinpath("player.css").read_text("utf-8"), own.joinpath("player.js").read_text("utf-8")
+    css, script = (_unindented(own.joinpath(name).read_text("utf-8")) for name in ("player.css", "player.js"))
     styles = [css, *re.findall(r"<style>(.*?)</style>", svg, re.DOTALL)]
     policy = (
         f"default-src 'none'; style-src {' '.join(map(_hash, styles))}; script-src {_hash(script)};"
@@ -126,6 +131,12 @@ def _filled(template: str, parts: Mapping[str, str]) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
 
 
+def _unindented(source: str) -> str:
+    """A script or a style sheet without indentation and lines of comment: a fifth of it."""
+    lines = (line.strip() for line in source.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
 def _slim(svg: str, arrows: int) -> str:
     """The drawing without what the script writes anew at every step, and without the titles of very many arrows."""
 
@@ -134,7 +145,22 @@ def _slim(svg: str, arrows: int) -> str:
         return "\n".join([f"{title[1]}<title>{first}", *(line for line in rest if line.startswith("in "))]) + "</title>"
 
     slim = re.sub(r'(<g class="node[^>]*>)<title>([^<]*)</title>', heading, svg)
+    if arrows > _MOST_FINE:
+        slim = re.sub(r'<path d="([^"]*)" class="edge"', lambda d: f'<path d="{_coarse(d[1])}" class="edge"', slim)
     return slim if arrows <= _MOST_TITLES else re.sub(r'(<g class="arrowed[^>]*>)<title>[^<]*</title>', r"\1", slim)
+
+
+def _coarse(path: str) -> str:
+    """A path of curves in whole pixels, with plain lines where it runs straight along the page."""
+    numbers = [f"{float(number):.0f}" for number in re.findall(r"-?[\d.]+", path)]
+    x, y = numbers[:2]
+    written = [f"M{x} {y}"]
+    for k in range(2, len(numbers), 6):
+        curve = numbers[k : k + 6]
+        straight = curve[1] == curve[3] == curve[5] == y
+        written.append(f"H{curve[4]}" if straight else f"C{' '.join(curve)}")
+        x, y = curve[4:]
+    return "".join(written)
 
 
 def _hash(text: str) -> str:
@@ -154,6 +180,16 @@ def _step(step: Step, shows: Sequence[Showing], line: int, quiz: Any) -> list[An
     rows = [[_ROWS.index(what) if what in _ROWS else what, *texts] for what, *texts in step.rows]
     asks = step.asks if quiz else ""
     return [_LETTERS[step.kind], step.turn, step.box, step.arrows, step.sentence, rows, changes, line, asks, quiz]
+
+
+def _tabled(steps: Sequence[list[Any]]) -> list[str]:
+    """The texts that stand in several steps, which refer to them by number from now on."""
+    count = Counter(text for step in steps for text in (step[4], *(text for row in step[5] for text in row[1:])))
+    table = {text: k for k, text in enumerate(text for text, n in count.items() if n > 1 and len(text) > 6)}
+    for step in steps:
+        step[4] = table.get(step[4], step[4])
+        step[5] = [[row[0], *(table.get(text, text) for text in row[1:])] for row in step[5]]
+    return list(table)
 
 
 def _content(step: list[Any]) -> str:
@@ -185,9 +221,10 @@ def _quiz(quiz: Any) -> Any:
 
 def _placed(layout: Layout) -> list[Any]:
     """A layout as the script needs it: size, corners, and the two paths of every arrow."""
+    paths = [arrow_of(route) for route in layout.routes]
     return [
         round(layout.width + 2 * MARGIN, 1),
         round(layout.height + 2 * MARGIN, 1),
         [(round(x, 1), round(y, 1)) for x, y in layout.corners],
-        [arrow_of(route) for route in layout.routes],
+        [(_coarse(line), head) for line, head in paths] if len(paths) > _MOST_FINE else paths,
     ]

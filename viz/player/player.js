@@ -4,6 +4,13 @@
 (() => {
   const story = JSON.parse(document.getElementById("story").textContent);
   const [KIND, TURN, BOX, ARROWS, SENTENCE, ROWS, CHANGES, LINE, ASKS, QUIZ] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+  // Texts that stand in several steps come once, and by number.
+  const text = (x) => typeof x === "number" ? story.texts[x] : x;
+  for (const step of [...story.steps, ...story.bugs.flatMap((bug) => bug.steps)]) {
+    if (step.length < 3) continue; // a step of a broken pass that is one of the right pass
+    step[SENTENCE] = text(step[SENTENCE]);
+    step[ROWS] = step[ROWS].map(([what, ...rest]) => [what, ...rest.map(text)]);
+  }
   const PHASES = { f: "forward", s: "backward", b: "backward", u: "update", r: "forward" };
   const $ = (id) => document.getElementById(id);
   const stage = $("stage");
@@ -90,7 +97,14 @@
   function aim(arrow) {
     const head = arrow.querySelector(".reversed");
     if (!head) return;
-    const points = (path) => path.getAttribute("d").match(/-?[\d.]+/g).map(Number);
+    const points = (path) => {
+      const found = [];
+      for (const [, kind, rest] of path.getAttribute("d").matchAll(/([A-Z])([^A-Z]*)/g)) {
+        const numbers = (rest.match(/-?[\d.]+/g) || []).map(Number);
+        found.push(...numbers, ...(kind === "H" ? found.slice(-1) : []));
+      }
+      return found;
+    };
     const line = points(arrow.querySelector(".edge"));
     const [x, y] = line;
     let k = 2;
