@@ -158,7 +158,7 @@ def told(step: BackwardStep) -> str:
     """One arrow of a backward pass in numbers."""
     flow = f"{number_text(step.upstream)} × {number_text(step.local)} = {number_text(step.contribution)}"
     before = "" if step.before is None else f"{number_text(step.before)} + {number_text(step.contribution)} = "
-    return f"{step.name} → {step.input_name}:  {flow:<12}   ∇{step.input_name} = {before}{number_text(step.total)}"
+    return f"{step.name} → {step.input_name}:  {flow:<14}   ∇{step.input_name} = {before}{number_text(step.total)}"
 
 
 def in_order() -> list[str]:
@@ -180,7 +180,7 @@ def in_order() -> list[str]:
         waiting[step.input] -= 1
         still = waiting[step.input]
         state = f"waits for {still} more" if still else "has it all" if step.input.op else "done"
-        print(f"  {number}. {told(step):<44} {step.input_name} {state}")
+        print(f"  {number}. {told(step):<46} {step.input_name} {state}")
     print()
     tell(f"""
         The order is {", ".join(order)}: c before b, because b still waits for what c brings. Now b hands on 13, and

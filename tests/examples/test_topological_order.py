@@ -33,7 +33,7 @@ def test_the_wrong_order_loses_the_long_way(lesson):
     result, shown = lesson
     assert result.wrong == 3  # of 3 + 36
     assert shown.count("← too early") == 1
-    assert "  3. b → a:  1 × 3 = 3      ∇a = 3   ← too early\n" in shown
+    assert "  3. b → a:  1 × 3 = 3        ∇a = 3   ← too early\n" in shown
     assert "∇a = 3, and it should be 39" in shown
     assert not viz.broken(lucky(), "depth_first").shows
     assert "∇a = 39, by luck" in shown
@@ -46,8 +46,8 @@ def test_the_right_order(lesson):
     position = {step.node: k for k, step in enumerate(steps)}
     for step in steps:  # nobody hands on before all has arrived
         assert all(position[user.node] < position[step.node] for user in steps if user.input is step.node)
-    assert "  1. y → b:  1 × 1 = 1      ∇b = 1                b waits for 1 more\n" in shown
-    assert "  3. c → b:  1 × 12 = 12    ∇b = 1 + 12 = 13      b has it all\n" in shown
+    assert "  1. y → b:  1 × 1 = 1        ∇b = 1                b waits for 1 more\n" in shown
+    assert "  3. c → b:  1 × 12 = 12      ∇b = 1 + 12 = 13      b has it all\n" in shown
     made = re.findall(r"^  (\d)              +(\w) +(\(given\)|.+?)  +(\d|\(a leaf.*)$", shown, re.M)
     assert [(node, turn[:7]) for _, node, _, turn in made] == [("a", "(a leaf"), ("b", "3"), ("c", "2"), ("y", "1")]
 
