@@ -91,7 +91,7 @@ class Style:
             compares = level == ATOM and op.text is not None
             required = 0 if _is_enclosed(template, k) else SUM if compares else min(level + needs_more, ATOM)
             leads = template.startswith(f"{{{k}}}")  # a minus sign may stand first, but not behind an operator
-            loose = own < required or (own == MINUS and required != 0 and not leads)
+            loose = own < required or (text.startswith("-") and required != 0 and not leads)
             written.append(self.brackets.format(text) if loose else text)
         shown = {
             k: v for k, v in (params or {}).items() if v is not op.defaults.get(k) and not (op.text and k == "index")
