@@ -7,7 +7,7 @@ one box. Where there are no scopes, stretches in the order of creation take thei
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
@@ -75,6 +75,7 @@ class _Groups:
         places: the same without the number of the part.
         runs: for groups that are rolled, what they repeat.
         alone: groups of one node that stays by itself, and takes no leaves in.
+        step: for every node that is rolled, which of the repeats it is in, from 1.
     """
 
     of: Numbers
@@ -82,6 +83,7 @@ class _Groups:
     places: list[str]
     runs: dict[int, Run] = field(default_factory=dict)
     alone: set[int] = field(default_factory=set)
+    step: Numbers | None = None
 
 
 def partition_of(
@@ -167,6 +169,8 @@ def _collapsed(
         repeats = [row for row, name in zip(rows, names, strict=True) if name not in split]  # they would be in a knot
     rolled = {name: row for row, name in zip(rows, names, strict=True)}
     groups.runs = {g: rolled[place] for g, place in enumerate(groups.places) if place in rolled}
+    step = {place: k for row in rows for k, place in enumerate(row.places, 1)}
+    groups.step = np.array([_first_of(_prefixes(scope), step) for scope in wiring.scopes], np.intp)[wiring.scope]
     return groups, part
 
 
@@ -192,6 +196,10 @@ def _repeats(wiring: Wiring, grain: Grain, roll: Roll) -> list[Run]:
         free = ["" if any(is_inside(place, t) for t in _prefixes(place) & taken) else place for place in of]
         found += runs(wiring, free, 2, lambda p: place_of(p, grain) == p)
     return found
+
+
+def _first_of(keys: Iterable[str], numbers: Mapping[str, int]) -> int:
+    return next((numbers[key] for key in keys if key in numbers), 0)
 
 
 def _prefixes(place: str) -> set[str]:
@@ -285,7 +293,7 @@ def _scattered(groups: _Groups, which: NDArray[np.bool_]) -> _Groups:
     count = int(which.sum())
     places = [*groups.places, *[groups.places[g] for g in groups.of[which].tolist()]]
     alone = groups.alone | set(range(len(groups.names), len(groups.names) + count))
-    return _compact(_Groups(of, [*groups.names, *[""] * count], places, groups.runs, alone))
+    return _compact(_Groups(of, [*groups.names, *[""] * count], places, groups.runs, alone, groups.step))
 
 
 def _compact(groups: _Groups) -> _Groups:
@@ -299,6 +307,7 @@ def _compact(groups: _Groups) -> _Groups:
         [groups.places[g] for g in number],
         {number[g]: run for g, run in groups.runs.items() if g in number},
         {number[g] for g in groups.alone if g in number},
+        groups.step,
     )
 
 
@@ -358,6 +367,7 @@ def _merged(wiring: Wiring, groups: _Groups, part: Opened | None) -> _Groups:
         [groups.places[p[0]] if len(p) == 1 else together([groups.places[g] or OUTSIDE for g in p]) for p in pieces],
         {int(number[g]): run for g, run in groups.runs.items()},
         {int(number[g]) for g in groups.alone},
+        groups.step,
     )
 
 
@@ -384,7 +394,7 @@ def _round_number(least: float) -> int:
 # ── what is open, and where leaves belong ────────────────────────────────────────────────────────────
 def _filled(wiring: Wiring, groups: _Groups, part: Opened | None, full: bool) -> Partition:
     """The groups with the open part taken apart, and with the leaves."""
-    homes = _homes(wiring, groups.of)
+    homes = _homes(wiring, groups)
     frame = np.full(len(homes), -1)
     frames: list[str] = []
     large: list[NDArray[np.bool_]] = []
@@ -426,26 +436,32 @@ def _taken_apart(wiring: Wiring, groups: _Groups, members: NDArray[np.bool_], na
     named = _named(wiring, of, [every[k] for k in label])
     named.names = [groups.names[k] if k < before else name for k, name in zip(label, named.names, strict=True)]
     named.runs = {g: groups.runs[k] for g, k in enumerate(label) if k in groups.runs}
+    named.step = groups.step
     named.alone = {g for g, k in enumerate(label) if k in groups.alone}
     own = np.isin(of, [g for g, k in enumerate(label) if k in around])
     return _scattered(named, own) if 0 < own.sum() <= _FEW_LOOSE else named
 
 
-def _homes(wiring: Wiring, of: Numbers) -> Numbers:
-    """The groups of computed nodes, and for leaves the only group that uses them, or -1."""
-    count = int(of.max(initial=0)) + 1
+def _homes(wiring: Wiring, groups: _Groups) -> Numbers:
+    """The groups of computed nodes, and for leaves the only group that uses them, or -1.
+
+    A leaf that several of the steps in a rolled group use belongs to none of them.
+    """
+    step = np.zeros_like(groups.of) if groups.step is None else groups.step
+    users = groups.of * (int(step.max(initial=0)) + 1) + step
+    count = int(users.max(initial=0)) + 1
     from_leaf = ~wiring.made[wiring.source]
-    pairs = np.unique(wiring.source[from_leaf] * count + of[wiring.target[from_leaf]])
-    leaf, group = pairs // count, pairs % count
-    only = np.bincount(leaf, minlength=len(of))[leaf] == 1
-    homes = of.copy()
-    homes[leaf[only]] = group[only]
+    pairs = np.unique(wiring.source[from_leaf] * count + users[wiring.target[from_leaf]])
+    leaf, user = pairs // count, pairs % count
+    only = np.bincount(leaf, minlength=len(users))[leaf] == 1
+    homes = groups.of.copy()
+    homes[leaf[only]] = user[only] // (int(step.max(initial=0)) + 1)
     return homes
 
 
 def _with_leaves(wiring: Wiring, groups: _Groups, frame: Numbers, frames: list[str]) -> Partition:
     """Leaves go where they are used; what several boxes share has boxes of its own."""
-    of = _homes(wiring, groups.of)
+    of = _homes(wiring, groups)
     names = list(groups.names)
     alone = np.zeros(len(names) + 1, bool)
     alone[list(groups.alone)] = True
@@ -474,7 +490,7 @@ def _with_leaves(wiring: Wiring, groups: _Groups, frame: Numbers, frames: list[s
 
 def _all_single(wiring: Wiring, groups: _Groups, framed: Sequence[int]) -> Partition:
     """Every node in a group of its own, and some groups of nodes in frames."""
-    homes = _homes(wiring, groups.of)
+    homes = _homes(wiring, groups)
     frame = np.full(len(homes), -1)
     frames: list[str] = []
     for g in framed:

@@ -13,10 +13,11 @@ from viz.collapse import LARGEST, Roll
 from viz.dot_source import digraph
 from viz.export import saved
 from viz.face import face_of
-from viz.layout import Direction, Layout, best_direction
+from viz.framing import arranged
+from viz.layout import Direction, Layout
 from viz.model import Graph
 from viz.places import Level
-from viz.placing import Engine, laid_out
+from viz.placing import Engine
 from viz.style import Theme
 from viz.svg import svg_of
 from viz.text import clean
@@ -99,7 +100,7 @@ def draw(
             order of creation, "operations 1-20"; None for none. "auto" opens a small one.
         roll: whether time steps that repeat each other share a box: "auto" from nine on; True rolls whatever repeats.
         full: draw every number of a graph of any size.
-        layout: "dot" uses Graphviz, "builtin" needs nothing; "auto" takes dot where it works.
+        layout: "dot" uses Graphviz, "builtin" needs nothing; "auto" takes dot where it works and nothing is framed.
         direction: "LR", "TB", or "auto": left to right where that fits a page.
         theme: "light", "dark", "print", or "auto", which follows the reader's setting.
         title: what the picture is called; by default, after its outputs.
@@ -132,12 +133,11 @@ def draw(
     graph = view.graph
     faces = [face_of(box) for box in graph.boxes]
     sizes = [(face.width, face.height) for face in faces]
-    flow = best_direction(sizes, graph.edges) if direction == "auto" else direction
-    placed, note = laid_out(sizes, graph.edges, layout, flow, time_limit)
-    note = "; ".join(filter(None, [view.note, note]))
+    placed = arranged(graph, sizes, layout, direction, time_limit)
+    note = "; ".join(filter(None, [view.note, placed.note]))
     name = clean(title) if title is not None else _title(graph)
-    svg = svg_of(graph, faces, placed, title=name, note=note, theme=theme)
-    return Picture(svg, graph, placed, flow, note)
+    svg = svg_of(graph, faces, placed.layout, title=name, note=note, theme=theme, around=placed)
+    return Picture(svg, graph, placed.layout, placed.flow, note)
 
 
 def _check(option: str, given: object, known: Sequence[str]) -> None:

@@ -13,6 +13,9 @@ from viz.heat import LEVELS
 
 Theme = Literal["auto", "light", "dark", "print"]
 
+THICKEST = 5
+"""Arrows over which 10, 100, ... numbers come are drawn in so many greater widths."""
+
 FONT = '"DejaVu Sans Mono", Menlo, Consolas, "Liberation Mono", monospace'
 
 PALETTES = {
@@ -20,19 +23,19 @@ PALETTES = {
         "paper": "#ffffff", "ink": "#17202b", "quiet": "#56616f", "gradient": "#a84300", "arrow": "#66717f",
         "leaf": "#eaf3fc", "leaf-line": "#2868a8", "operation": "#ffffff", "operation-line": "#3a4654",
         "header": "#e8ebef", "constant": "#f7f8f9", "constant-line": "#8a94a0",
-        "negative": "#6fa9e6", "zero": "#f4f5f6", "positive": "#f0a060",
+        "negative": "#6fa9e6", "zero": "#f4f5f6", "positive": "#f0a060", "scope": "#f6f8fa", "scope-line": "#b3bdc8",
     },
     "dark": {
         "paper": "#14181d", "ink": "#eef2f6", "quiet": "#a9b4c0", "gradient": "#ffb184", "arrow": "#8d99a6",
         "leaf": "#17293b", "leaf-line": "#6db0f0", "operation": "#1d232a", "operation-line": "#aab5c1",
         "header": "#323b46", "constant": "#1a1f25", "constant-line": "#75808c",
-        "negative": "#2f6bab", "zero": "#262c33", "positive": "#a85a1c",
+        "negative": "#2f6bab", "zero": "#262c33", "positive": "#a85a1c", "scope": "#191f26", "scope-line": "#4d5966",
     },
     "print": {
         "paper": "#ffffff", "ink": "#000000", "quiet": "#444444", "gradient": "#000000", "arrow": "#444444",
         "leaf": "#ffffff", "leaf-line": "#000000", "operation": "#ffffff", "operation-line": "#000000",
         "header": "#e6e6e6", "constant": "#ffffff", "constant-line": "#777777",
-        "negative": "#8c8c8c", "zero": "#ffffff", "positive": "#8c8c8c",
+        "negative": "#8c8c8c", "zero": "#ffffff", "positive": "#8c8c8c", "scope": "#ffffff", "scope-line": "#888888",
     },
 }  # fmt: skip
 
@@ -48,6 +51,7 @@ TEXT_ON = [
     ("gradient", "leaf"),
     ("gradient", "operation"),
     ("ink", "paper"),
+    ("quiet", "scope"),
 ]
 """Which colour of text stands on which ground: each pair has a contrast of at least 4.5 to 1."""
 
@@ -74,7 +78,10 @@ def _shapes(root: str) -> str:
         f"{root} .constant .box {{ stroke-dasharray: 3 3; }}",
         f"{root} .output .box {{ stroke-width: 3; }}",
         f"{root} .edge {{ fill: none; stroke-width: 1.5; }}",
+        f"{root} .scope {{ stroke-width: 1; stroke-dasharray: 6 3; }}",
+        f"{root} .loop .edge {{ stroke-width: 2.5; }}",
     ]
+    rules += [f"{root} .n{k} .edge {{ stroke-width: {1.5 + 0.5 * k}; }}" for k in range(1, THICKEST + 1)]
     rules += [f"{root} .{style} {{ font-size: {size}px; }}" for style, size in SIZES.items()]
     return "\n".join(rules) + "\n"
 
@@ -90,6 +97,8 @@ def _colours(root: str, palette: dict[str, str]) -> str:
         f"{root} .arrow {{ fill: {arrow}; }}",
         f"{root} .mark {{ stroke: {ink}; fill: none; }}",
         f"{root} .header {{ fill: {palette['header']}; }}",
+        f"{root} .scope {{ fill: {palette['scope']}; stroke: {palette['scope-line']}; }}",
+        f"{root} .plate {{ fill: {palette['scope']}; }}",
     ]
     for kind in ("leaf", "operation", "constant"):
         rules.append(f"{root} .{kind} .box {{ fill: {palette[kind]}; stroke: {palette[f'{kind}-line']}; }}")

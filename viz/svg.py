@@ -12,10 +12,11 @@ from html import escape
 from math import hypot
 
 from viz.face import HEADER, Face, Text, described, hover
+from viz.framing import TITLE, Arrangement, title_of, title_width
 from viz.heat import Heat
 from viz.layout import ARROW, MARGIN, Layout, Point
 from viz.model import Box, Edge, Graph
-from viz.style import Theme, level_class, stylesheet
+from viz.style import THICKEST, Theme, level_class, stylesheet
 from viz.text import is_plain
 
 _LONGEST_HOVER = 4000
@@ -44,8 +45,12 @@ def svg_of(
     note: str,
     theme: Theme,
     marks: Marks | None = None,
+    around: Arrangement | None = None,
 ) -> str:
-    """The drawing as the text of an SVG file; the same drawing is the same text."""
+    """The drawing as the text of an SVG file; the same drawing is the same text.
+
+    ``around`` has the frames and loops that come with ``layout``; without it, there are none.
+    """
     marks = marks or Marks()
     width, height = layout.width + 2 * MARGIN, layout.height + 2 * MARGIN + (20 if note else 0)
     if note:
@@ -55,6 +60,7 @@ def svg_of(
     edges = [_edge(graph, edge, route, marks.edges.get(k, "")) for k, (edge, route) in enumerate(drawn)]
     placed = zip(graph.boxes, faces, layout.corners, strict=True)
     nodes = [_node(box, face, corner, marks.boxes.get(k, "")) for k, (box, face, corner) in enumerate(placed)]
+    frames, names, loops = _around(graph, around) if around else ([], [], [])
     css = stylesheet(theme) + marks.css.replace("{root}", f".clearprop-{theme}")
     return element(
         "svg",
@@ -62,7 +68,9 @@ def svg_of(
         element("desc", escape(_description(graph))),
         f"<style>\n{css}</style>",
         element("rect", width="100%", height="100%", class_="paper"),
-        element("g", *edges, transform=shift, role="presentation"),
+        element("g", *frames, transform=shift, role="presentation") if frames else "",
+        element("g", *edges, *loops, transform=shift, role="presentation"),
+        element("g", *names, transform=shift) if names else "",
         element("g", *nodes, transform=shift),
         element("g", *marks.over, transform=shift) if marks.over else "",
         element("text", escape(note), x=MARGIN, y=height - MARGIN, class_="small note") if note else "",
@@ -97,6 +105,8 @@ def _round(x: float) -> str:
 
 def _description(graph: Graph) -> str:
     leaves = sum(box.kind != "operation" for box in graph.boxes)
+    if any(box.group for box in graph.boxes):
+        return _collapsed_description(graph)
     outputs = ", ".join(described(box) for box in graph.boxes if box.is_output)
     return (
         f"A computation graph of {leaves} leaves and {len(graph.boxes) - leaves} operations,"
@@ -104,9 +114,38 @@ def _description(graph: Graph) -> str:
     )
 
 
+def _collapsed_description(graph: Graph) -> str:
+    nodes = sum(box.group.nodes if box.group else 1 for box in graph.boxes)
+    outputs = ", ".join(described(box) for box in graph.boxes if box.is_output)
+    opened = f" {', '.join(title_of(frame) for frame in graph.frames)} is open." if graph.frames else ""
+    return (
+        f"A computation graph of {nodes:,} nodes, drawn as {len(graph.boxes)} boxes that are joined by"
+        f" {len(graph.edges)} arrows from inputs to results.{opened} Output: {outputs[:_LONGEST_HOVER]}."
+    )
+
+
+def _around(graph: Graph, around: Arrangement) -> tuple[list[str], list[str], list[str]]:
+    """The frames, their names, and the loops."""
+    frames, names, loops = [], [], []
+    for frame, ((x, y), (width, height)) in zip(graph.frames, around.frames, strict=True):
+        words = element("text", escape(title_of(frame)), x=x + 10, y=y + TITLE - 5, class_="head scope-name")
+        plate = element("rect", x=x + 6, y=y + 2, width=title_width(frame) + 8, height=TITLE - 3, class_="plate")
+        frames.append(element("rect", x=x, y=y, width=width, height=height, rx=10, class_="scope"))
+        names.append(element("g", plate, words, class_="scope-title"))
+    for box, route in around.loops.items():
+        group = graph.boxes[box].group
+        line, head = arrow_of(route)
+        path = [element("path", d=line, class_="edge"), element("path", d=head, class_="arrow")]
+        flow = group.state if group else 0
+        title = f"{graph.boxes[box].name} → its next step, {flow:,} number{'s' if flow != 1 else ''}"
+        loops.append(element("g", element("title", escape(title)), *path, class_="loop"))
+    return frames, names, loops
+
+
 def _node(box: Box, face: Face, corner: Point, mark: str) -> str:
     x, y = corner
-    kinds = f"node {box.kind}" + (" output" if box.is_output else "") + (f" {mark}" if mark else "")
+    kinds = f"node {box.kind}" + (" group" if box.group else "")
+    kinds += (" output" if box.is_output else "") + (f" {mark}" if mark else "")
     return element(
         "g",
         element("title", escape(hover(box)[:_LONGEST_HOVER])),
@@ -121,15 +160,17 @@ def _node(box: Box, face: Face, corner: Point, mark: str) -> str:
 
 
 def _outline(box: Box, face: Face) -> list[str]:
-    """Leaves are round; operations are square and carry a header."""
+    """Leaves are round; operations are square and carry a header; several nodes are a stack."""
     width, height = face.width, face.height
     if box.kind != "operation":
         radius = min(height / 2, 16.0)
-        return [element("rect", width=width, height=height, rx=radius, class_="box")]
+        stack = [element("rect", x=4, y=4, width=width, height=height, rx=radius, class_="box")] if box.group else []
+        return [*stack, element("rect", width=width, height=height, rx=radius, class_="box")]
     header = element("path", d=f"M0 0H{_round(width)}V{HEADER}H0Z", class_="header")
     frame = element("path", d=f"M0 {HEADER}H{_round(width)}", class_="frame")
     body = element("rect", width=width, height=height, class_="box")
-    return [body, header, frame, element("rect", width=width, height=height, class_="frame")]
+    stack = [element("rect", x=4, y=4, width=width, height=height, class_="box")] if box.group else []
+    return [*stack, body, header, frame, element("rect", width=width, height=height, class_="frame")]
 
 
 def _text(text: Text, face: Face) -> str:
@@ -143,13 +184,15 @@ def _text(text: Text, face: Face) -> str:
 def _edge(graph: Graph, edge: Edge, route: Sequence[Point], mark: str) -> str:
     source, target = graph.boxes[edge.source], graph.boxes[edge.target]
     which = f", input {edge.port + 1} of {edge.ports}" if edge.ports > 1 else ""
+    flow = f", {edge.numbers:,} numbers" if edge.numbers > 1 else ""
+    thick = min(len(f"{edge.numbers}") - 1, THICKEST)
     line, head = arrow_of(route)
     return element(
         "g",
-        element("title", escape(f"{source.name or described(source)} → {target.name}{which}")),
+        element("title", escape(f"{source.name or described(source)} → {target.name}{which}{flow}")),
         element("path", d=line, class_="edge"),
         element("path", d=head, class_="arrow"),
-        class_=f"arrowed {mark}" if mark else "arrowed",
+        class_=" ".join(filter(None, ["arrowed", f"n{thick}" if thick else "", mark])),
     )
 
 
