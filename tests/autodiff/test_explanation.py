@@ -192,3 +192,8 @@ def test_explain_wants_one_number():
 def test_a_power_of_a_tiny_number_is_bracketed():
     tex = explain(Value(1e-5, requires_grad=False) ** Value(2.0, label="x")).to_latex()
     assert r"\left(1 \cdot 10^{-5}\right)^{x}" in tex
+
+
+def test_a_product_that_begins_with_a_minus_stands_in_brackets_behind_an_operator():
+    x = Value(-0.9, label="x")
+    assert explain(x.tanh()).backward[0].numbers == "1 - (-0.7163 * (-0.7163))"
