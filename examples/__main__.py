@@ -39,6 +39,7 @@ LESSONS = {
         "Forecast the sun: a straight rule, and networks with a memory, from primitives and from nn", "2 min"
     ),
     "lstm_cell": Lesson("Inside an LSTM cell, gate by gate, and the way that the gradient takes back", "2 s"),
+    "vanishing_gradients": Lesson("Gradients through thirty steps: vanishing, kept, exploding, and what helps", "3 s"),
     "names": Lesson("Learn names letter by letter, and write new ones", "90 s"),
 }
 
