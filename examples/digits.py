@@ -18,6 +18,7 @@ from examples import pictures
 from examples.datasets import read_digits, stratified_split
 from examples.telling import part, tell
 from nn import Adam, Dense, Dropout, EarlyStopping, History, Sequential, metrics, softmax
+from viz import plots
 
 EPOCHS = 60
 SPLIT = 0  # the seed of the split: it is fixed, so that all networks that read digits can be compared
@@ -161,17 +162,10 @@ def draw_result(
     figure: Any, images: Any, truth: Any, p: Any, confusion: Any, history: History, best_epoch: int
 ) -> None:
     """The digits it was least sure of; the confusion matrix; the learning curve."""
-    left, middle, right = figure.subfigures(1, 3, width_ratios=[1.1, 1, 1])
+    left, middle, right = figure.subfigures(1, 3, width_ratios=[1.1, 1.05, 1])
     draw_hardest(left, images, truth, p)
-    draw_confusion(middle.subplots(), confusion)
-
-    axes = right.subplots()
-    epochs = np.arange(1, len(history["loss"]) + 1)
-    axes.semilogy(epochs, history["loss"], color=pictures.SKY, label="learning (with dropout)")
-    axes.semilogy(epochs, history["validation_loss"], color=pictures.RED, label="validation")
-    axes.axvline(best_epoch, color="black", linewidth=1, linestyle="--", label="the weights that are kept")
-    axes.legend(fontsize=8, frameon=False)
-    pictures.label(axes, "Loss, epoch by epoch", "epoch", "cross-entropy (log scale)")
+    plots.confusion_matrix(matrix=confusion, axes=middle.subplots())
+    plots.learning_curves(history, names=["loss"], best=best_epoch, axes=right.subplots())
 
 
 def draw_hardest(figure: Any, images: Any, truth: Any, p: Any, rows: int = 4) -> None:
@@ -183,15 +177,3 @@ def draw_hardest(figure: Any, images: Any, truth: Any, p: Any, rows: int = 4) ->
         pictures.show_image(axes, images[i])
         colour = "black" if guess == truth[i] else pictures.RED
         axes.set_title(f"{truth[i]} → {guess}", fontsize=10, color=colour, pad=2)
-
-
-def draw_confusion(axes: Any, confusion: Any) -> None:
-    """How often each digit was read as each."""
-    rightly = np.eye(len(confusion), dtype=bool)
-    axes.imshow(np.where(rightly, 0, confusion), cmap="Oranges", vmin=0, vmax=max(6, confusion[~rightly].max()))
-    for (i, j), count in np.ndenumerate(confusion):
-        if count:
-            axes.text(j, i, count, ha="center", va="center", fontsize=9, color=pictures.GREY if i == j else "black")
-    axes.set_xticks(range(len(confusion)))
-    axes.set_yticks(range(len(confusion)))
-    pictures.label(axes, "Confusions (mistakes in orange)", "read as", "is")

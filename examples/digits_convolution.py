@@ -30,6 +30,7 @@ from nn import (
     metrics,
     softmax,
 )
+from viz import plots
 
 EPOCHS = 30
 
@@ -178,9 +179,7 @@ def draw_result(figure: Any, model: Sequential, X: Any, truth: Any, p: Any, hist
 
     hardest, curve = bottom.subfigures(1, 2, width_ratios=[1.2, 1])
     draw_hardest(hardest, X[:, 0], truth, p, rows=2)
-    axes = curve.subplots()
-    axes.semilogy(np.arange(1, len(history["loss"]) + 1), history["loss"], color=pictures.BLUE)
-    pictures.label(axes, "Loss while learning (with dropout)", "epoch", "cross-entropy (log scale)")
+    plots.learning_curves(history, names=["loss"], best=False, axes=curve.subplots())
 
 
 def grid(

@@ -19,6 +19,7 @@ from examples import pictures
 from examples.datasets import IRIS_FEATURES, Dataset, read_iris, stratified_split
 from examples.telling import part, tell
 from nn import SGD, History, Network, Normalizer, cross_entropy, metrics, softmax, to_sequential
+from viz import plots
 
 EPOCHS = 40
 
@@ -146,36 +147,16 @@ def draw_result(
 ) -> None:
     """What it would call each flower in the plane of the petals; the learning curve."""
     regions, curve = figure.subplots(1, 2, width_ratios=[1.5, 1])
-    colours = (pictures.BLUE, pictures.ORANGE, pictures.GREEN)
-    length, width = np.meshgrid(np.linspace(0.5, 7.5, 400), np.linspace(-0.2, 2.9, 400))
-    sepals = flowers.features[:, :2].mean(axis=0)
-    plane = np.stack([np.full_like(length, sepals[0]), np.full_like(length, sepals[1]), length, width], axis=-1)
-    p = softmax(to_sequential(network).predict(normalizer.transform(plane).reshape(-1, 4))).reshape(*length.shape, 3)
-    for k, colour in enumerate(colours):
-        surest = np.where(p.argmax(axis=-1) == k, p[..., k], np.nan)
-        regions.contourf(length, width, surest, levels=[0, 0.9, 1.01], colors=[colour], alpha=0.15)
-        regions.contourf(length, width, surest, levels=[0.9, 1.01], colors=[colour], alpha=0.2)
-
-    held_out = np.isin(np.arange(len(flowers.labels)), test)
-    wrong = np.zeros(len(held_out), bool)
-    wrong[test] = network.predict(normalizer.transform(flowers.features[test])).argmax(axis=1) != flowers.labels[test]
-    for k, (name, colour, marker) in enumerate(zip(flowers.classes, colours, "osD", strict=True)):
-        of_k = flowers.labels == k
-        for which, face, size in ((of_k & ~held_out, "none", 14), (of_k & held_out, colour, 26)):
-            x, y = flowers.features[which, 2:].T
-            shown = f"{name} (full: held out)" if face == colour else None
-            regions.scatter(
-                x, y, s=size, marker=marker, facecolors=face, edgecolors=colour, linewidths=0.9, label=shown
-            )
-    x, y = flowers.features[wrong, 2:].T
-    regions.scatter(x, y, s=130, facecolors="none", edgecolors="black", linewidths=1.4, label="held out and mistaken")
-    regions.legend(fontsize=8, loc="upper left")
-    title = "What it would say, for sepals of mean size (pale: less than 90 % sure)"
+    fast = to_sequential(network)  # the same network, made of arrays
+    plots.decision_boundary(
+        lambda measured: softmax(fast.predict(normalizer.transform(measured))),
+        flowers.features,
+        flowers.labels,
+        classes=flowers.classes,
+        features=(2, 3),
+        held_out=np.isin(np.arange(len(flowers.labels)), test),
+        axes=regions,
+    )
+    title = "What it would say, for sepals of mean size (dashed: 90 % sure)"
     pictures.label(regions, title, "petal length (cm)", "petal width (cm)")
-
-    epochs = np.arange(1, len(history["loss"]) + 1)
-    curve.plot(epochs, history["loss"], color=pictures.BLUE, label="loss (cross-entropy)")
-    curve.plot(epochs, history["accuracy"], color=pictures.RED, label="accuracy")
-    curve.set_ylim(0, None)
-    curve.legend(fontsize=8, frameon=False)
-    pictures.label(curve, "While learning", "epoch", "on the flowers to learn from")
+    plots.learning_curves(history, axes=curve)

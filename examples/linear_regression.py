@@ -238,16 +238,13 @@ def draw_descent(
     data.legend(fontsize=8, loc="upper left")
     pictures.label(data, "The line turns into place", "body mass index (kg/m²)", "progression after a year")
 
-    w, b = np.meshgrid(np.linspace(-100, 190, 80), np.linspace(-20, 270, 80))
-    above = (w - best[0]) ** 2 + (b - best[1]) ** 2  # exactly, since z has mean 0 and variance 1
-    surface.contour(w, b, above, levels=25.0**2 * np.arange(1, 8) ** 2, colors=pictures.SKY, linewidths=0.8)
+    z = (x - x.mean()) / x.std()
+    w, b = Tensor(descent.w[-1]), Tensor(descent.b[-1])
+    path = list(zip(descent.w, descent.b, strict=True))
+    viz.plots.loss_surface(lambda: mse(w * z + b, y), [w, b], path=path, span=170, axes=surface)
     surface.set_aspect("equal")
-    surface.plot(descent.w, descent.b, "o-", color=pictures.RED, markersize=4, linewidth=1, label="descent")
-    surface.plot(*best, "*", color="black", markersize=13, label="the best line")
-    surface.legend(fontsize=8, loc="lower right")
     pictures.label(surface, "The way down (rings: equal loss)", "slope w (per standard deviation)", "height b")
 
-    z = (x - x.mean()) / x.std()
     remaining = descent.loss - np.mean((best[0] * z + best[1] - y) ** 2)
     steps = np.arange(len(remaining))
     left.semilogy(steps, remaining, "o", color=pictures.BLUE, markersize=4, label="measured")

@@ -33,6 +33,7 @@ from nn import (
     cross_entropy,
     softmax,
 )
+from viz import plots
 
 EPOCHS = 10
 BATCH = 128  # names
@@ -322,12 +323,8 @@ def draw_result(figure: Any, model: Writer, curve: Curve, counted: float, writte
 
 def draw_learning(axes: Any, curve: Curve, counted: float) -> None:
     """Surprise by epoch."""
-    epochs = np.arange(1, len(curve.learning) + 1)
-    axes.plot(epochs, curve.learning, "o-", markersize=4, color=pictures.SKY, label="learning (with dropout)")
-    axes.plot(epochs, curve.validation, "s-", markersize=4, color=pictures.RED, label="validation")
     axes.axhline(counted, color="black", linewidth=1, linestyle="--", label="pairs of letters, counted (test)")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(fontsize=9, frameon=False)
+    plots.learning_curves({"loss": curve.learning, "validation_loss": curve.validation}, axes=axes)
     pictures.label(axes, "The surprise, epoch by epoch", "epoch", "-log p per character (nats)")
 
 

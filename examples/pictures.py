@@ -6,12 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Colours that the colour-blind can tell apart. Source: Okabe, Ito 2008, "Color universal design".
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
-    *("#0072B2", "#E69F00", "#009E73", "#D55E00"),
-    *("#CC79A7", "#56B4E9", "#F0E442"),
-)
-GREY = "#777777"
+from viz.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, tidy
+
+__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "RED", "SKY", "label", "save_picture", "show_image"]
 
 
 def save_picture(path: Path, draw: Callable[[Any], None], size: tuple[float, float] = (10.0, 4.0)) -> Path | None:
@@ -39,11 +36,10 @@ def save_picture(path: Path, draw: Callable[[Any], None], size: tuple[float, flo
 
 
 def label(axes: Any, title: str, x: str = "", y: str = "") -> None:
-    """A title and the names of the axes, and no more frame than is needed."""
+    """A title and the names of the axes, also where a plot has set others, and no more frame than is needed."""
+    tidy(axes)
     axes.set_title(title, loc="left", fontsize=11)
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set(**{side: words for side, words in (("xlabel", x), ("ylabel", y)) if words})
 
 
 def show_image(axes: Any, image: Any, title: str = "", **options: Any) -> Any:

@@ -22,6 +22,7 @@ from examples import pictures
 from examples.datasets import read_sunspots
 from examples.telling import part, tell
 from nn import GRU, LSTM, RNN, Adam, CosineAnnealingLR, Dense, Sequential
+from viz import plots
 
 EPOCHS = 16
 LEARNT, CHOSEN = 1920, 1955  # the last year to learn from, and the last for validation; the test follows
@@ -124,7 +125,7 @@ def run(output: Path, seed: int = 1, epochs: int = EPOCHS, committees: int = 10)
     report(sun, linear, forecasts, errors, chosen)
 
     draw = lambda figure: draw_result(figure, sun, linear, forecasts[chosen][0], errors, chosen)
-    picture = pictures.save_picture(output / "sunspots.png", draw, size=(13, 8))
+    picture = pictures.save_picture(output / "sunspots.png", draw, size=(14, 6))
     plain, of_roots = (sun.rmse(forecast, sun.test) for forecast in linear.values())
     return Result(plain, of_roots, errors, chosen, picture)
 
@@ -326,34 +327,21 @@ def report(
 def draw_result(
     figure: Any, sun: Sun, linear: dict[str, Array], forecast: Array, errors: dict[str, Array], chosen: str
 ) -> None:
-    """The series with two forecasts; their errors year by year; the error of every committee."""
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1.15, 1])
-    series = top.subplots()
-    by_year, by_kind = bottom.subplots(1, 2, width_ratios=[1.5, 1])
-    rival = next(iter(linear.values()))
+    """The series with two forecasts, and their errors year by year; the error of every committee."""
+    left, right = figure.subfigures(1, 2, width_ratios=[2.2, 1])
+    by_kind = right.subplots()
     shown = sun.years > LEARNT
-    years = sun.years[shown]
-    lines = ((f"linear, {LAGS} years", rival, pictures.BLUE), (f"{chosen}, a committee", forecast, pictures.RED))
-
-    series.axvspan(LEARNT + 0.5, CHOSEN + 0.5, color=pictures.GREY, alpha=0.12, linewidth=0)
-    series.text(LEARNT + 1, 212, "validation", va="top", fontsize=10)
-    series.text(CHOSEN + 1, 212, "test", va="top", fontsize=10)
-    series.set_ylim(-8, 215)
-    series.plot(years, sun.activity[shown], "o-", color="black", markersize=3.5, linewidth=1, label="the sun")
-    for name, line, colour in lines:
-        style = "--" if line is rival else "-"
-        series.plot(years, line[shown], style, color=colour, linewidth=1.4, label=name)
-    series.legend(fontsize=9, frameon=False, ncols=3, loc="upper right")
-    series.set_xlim(LEARNT, sun.years[-1] + 1)
-    pictures.label(series, "Forecasts for one year ahead", "year", "yearly sunspot number")
-
-    tested = sun.years[sun.test]
-    for i, (name, line, colour) in enumerate(lines):
-        wrong = (line - sun.activity)[sun.test]
-        by_year.bar(tested + 0.4 * i - 0.2, wrong, 0.4, color=colour, label=name)
-    by_year.axhline(0, color="black", linewidth=0.8)
-    by_year.legend(fontsize=9, frameon=False)
-    pictures.label(by_year, "Forecast minus truth, in the years of the test", "year", "sunspot number")
+    rival = next(iter(linear.values()))
+    series = plots.forecast(
+        sun.activity[shown],
+        {f"linear, {LAGS} years": rival[shown], f"{chosen}, a committee": forecast[shown]},
+        times=sun.years[shown],
+        split={"validation": LEARNT + 1, "test": CHOSEN + 1},
+        name="the sun",
+        axes=left.subplots(),
+    )
+    pictures.label(series, "Forecasts for one year ahead (the errors: of the test)", "", "yearly sunspot number")
+    left.axes[1].set_xlabel("year")
 
     names = list(errors)
     for i, name in enumerate(names):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,7 +90,8 @@ def decision_boundary(
     _draw_samples(axes, X[:, [across, up]], labels, everywhere.labels, names, seen, mistaken)
     axes.set_xlim(horizontal[0], horizontal[-1])
     axes.set_ylim(vertical[0], vertical[-1])
-    title = "What it decides" + (f" (dashed: {100 * SURE:.0f} % sure)" if everywhere.probabilities is not None else "")
+    title = "What it decides" + (", all other features fixed" if X.shape[1] > 2 else "")
+    title += f" (dashed: {100 * SURE:.0f} % sure)" if everywhere.probabilities is not None else ""
     shown = [columns[k] if columns else f"feature {k}" for k in (across, up)]
     tidy(axes, title, *shown)
     legend(axes, emptiest(axes, X[:, [across, up]]), frameon=True, framealpha=0.9, edgecolor="none")
@@ -112,9 +114,9 @@ def _features(features: Any, X: Array) -> tuple[int, int]:
     count = X.shape[1]
     if not len(X) or not np.isfinite(X).all():
         raise ValueError(f"X: expected finite numbers for some samples, and got the shape {X.shape} with others in it")
-    if len(features) != 2 or not all(isinstance(k, int) and 0 <= k < count for k in features):
+    if len(features) != 2 or not all(hasattr(k, "__index__") and 0 <= k < count for k in features):
         raise ValueError(f"features={features!r}: expected two of the {count} features, such as features=(0, 1)")
-    return features[0], features[1]
+    return index(features[0]), index(features[1])
 
 
 def _names(classes: Any, labels: Array) -> list[str]:
@@ -141,7 +143,7 @@ def _draw_regions(axes: Any, horizontal: Array, vertical: Array, response: Respo
         if not (margin > 0).any():
             continue
         far = [0, np.nanmax(margin[np.isfinite(margin)]) + 1]
-        axes.contourf(horizontal, vertical, margin, levels=far, colors=[colour], alpha=0.16, zorder=0)
+        axes.contourf(horizontal, vertical, margin, levels=far, colors=[colour], alpha=0.14, zorder=0)
         pattern = axes.contourf(horizontal, vertical, margin, levels=far, colors="none", hatches=[hatch], zorder=0)
         pattern.set(edgecolor=(colour, 0.25), linewidth=0)
         if not (margin > 0).all():
@@ -149,6 +151,7 @@ def _draw_regions(axes: Any, horizontal: Array, vertical: Array, response: Respo
         if response.probabilities is not None:
             p = response.probabilities[:, k].reshape(shape)
             if p.min() < SURE < p.max():
+                axes.contourf(horizontal, vertical, p, levels=[SURE, 2], colors=[colour], alpha=0.16, zorder=0)
                 at = {"levels": [SURE], "linestyles": ["--"], "linewidths": [0.9], "colors": [ink(axes)]}
                 axes.contour(horizontal, vertical, p, zorder=1, **at)
 

@@ -52,8 +52,8 @@ def loss_surface(
             two directions, each a list of arrays in the shapes of the parameters. By default the last for two
             numbers, else "pca" where there is a path, else "random".
         path: where the parameters were: a :class:`Trajectory`, or any list of lists of arrays.
-        span: how far to look to each side, in lengths of the directions; by default as far as the path goes, and a
-            little more, or 1 without a path.
+        span: how far to look to each side of where the parameters are now, in lengths of the directions; by default
+            as far as the path goes, and a little more, or 1 without a path.
         resolution: points in each direction.
         seed: of random directions.
         axes: where to draw; by default on a figure of its own, which notebooks show.
@@ -90,6 +90,9 @@ def loss_surface(
     _draw(axes, horizontal, vertical, losses, plane)
     if way is not None:
         _draw_way(axes, way)
+    is_end = way is not None and np.allclose(way[-1], plane.here, rtol=1e-9, atol=1e-9 * float(np.ptp(horizontal)))
+    star: dict[str, Any] = {"color": ink(axes), "markersize": 13, "linestyle": "none", "zorder": 4}
+    axes.plot(*plane.here, "*", label="its end" if is_end else "now", **star)
     tidy(axes, "The loss around here" if way is None else "The way down (lines: equal loss)", *plane.names)
     legend(
         axes,
@@ -187,7 +190,7 @@ def _ticks(plane: Plane, way: Array | None, span: float | None, resolution: int)
         low, high = here[0] - span, here[0] + span
     elif (high - low).max() > 0:
         middle, half = (low + high) / 2, (high - low) / 2
-        half = np.maximum(1.25 * half, 0.6 * half.max())  # a narrow way is seen with what is beside it
+        half = np.maximum(1.35 * half, 0.8 * half.max())  # a narrow way is seen with what is beside it
         low, high = middle - half, middle + half
     else:
         size = np.maximum(1.0, np.abs(here[0])) if plane.here != (0.0, 0.0) else 1.0
@@ -212,10 +215,9 @@ def _draw(axes: Any, horizontal: Array, vertical: Array, losses: Array, plane: P
         ends = np.concatenate([[shown.min()], levels, [shown.max()]])
         axes.contourf(horizontal, vertical, shown, levels=ends, colors=_blues(len(ends) - 1), zorder=0)
         lines = axes.contour(horizontal, vertical, shown, levels=levels, colors=[GREY], linewidths=0.8, zorder=1)
-        axes.clabel(lines, levels[::3], fontsize=8, fmt=lambda level: f"{level:.2g}", colors=[ink(axes)])
+        axes.clabel(lines, levels[::3], fontsize=8, fmt=lambda level: f"{float(f'{level:.2g}'):g}", colors=[ink(axes)])
     axes.set_xlim(horizontal[0], horizontal[-1])
     axes.set_ylim(vertical[0], vertical[-1])
-    axes.plot(*plane.here, "*", color=ink(axes), markersize=13, linestyle="none", label="now", zorder=4)
 
 
 def _blues(count: int) -> list[tuple[float, float, float]]:

@@ -65,7 +65,8 @@ def learning_curves(
     panels = stacked(axes, [1.0] * len(names))
     for panel, name in zip(panels, names, strict=True):
         _draw(panel, name, _pair(curves, name), marked, log)
-        if panel is axes or name not in curves or len(_pair(curves, name)) != len(_pair(curves, names[0])):
+        is_new = panel is axes or list(map(_role, _pair(curves, name))) != list(map(_role, _pair(curves, names[0])))
+        if is_new and len(panel.get_legend_handles_labels()[0]) > 1:
             legend(panel)
     panels[-1].set_xlabel("epoch")
     panels[-1].locator_params(axis="x", integer=True)
@@ -86,6 +87,10 @@ def _curves(history: Any) -> Curves:
 def _base(name: str) -> str:
     """What a column measures: "loss" for "validation_loss"."""
     return next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
+
+
+def _role(column: str) -> str:
+    return "learning" if _base(column) == column else "validation"
 
 
 def _names(curves: Curves) -> list[str]:
@@ -136,12 +141,12 @@ def _draw(axes: Any, name: str, pair: Curves, marked: tuple[int, str] | None, lo
             linestyle="-" if learnt else "--",
             markersize=3.5 if len(curve) <= FEW else 0,
             linewidth=1.6,
-            label="learning" if learnt else "validation",
+            label=_role(column),
             **style,
         )
         if not finite.all():
             where = {"transform": axes.get_xaxis_transform(), "clip_on": False}
-            said = f"{'learning' if learnt else 'validation'}: no finite number"
+            said = f"{_role(column)}: no finite number"
             axes.plot(epochs[~finite], [1.0] * int((~finite).sum()), "x", color=style["color"], label=said, **where)
     if _is_logarithmic(list(pair.values())) if log is None else log:
         axes.set_yscale("log", nonpositive="mask")

@@ -144,7 +144,7 @@ class Shell:
 
 def notebook(monkeypatch, shell):
     module = ModuleType("IPython")
-    module.get_ipython = lambda: shell
+    module.get_ipython, module.version_info = lambda: shell, (9, 0)  # the second is for matplotlib
     monkeypatch.setitem(sys.modules, "IPython", module)
 
 

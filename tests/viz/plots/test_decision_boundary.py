@@ -13,10 +13,13 @@ from viz import plots
 X = np.random.default_rng(0).normal(0, 1, (60, 2))
 
 
-def regions(axes, hatched=False):
-    """The filled areas, in the order of the classes."""
-    sets = [item for item in axes.collections if isinstance(item, QuadContourSet) and item.filled]
-    return [item for item in sets if any(item.hatches) == hatched]
+def filled(axes):
+    return [item for item in axes.collections if isinstance(item, QuadContourSet) and item.filled]
+
+
+def regions(axes):
+    """The hatched areas, in the order of the classes."""
+    return [item for item in filled(axes) if any(item.hatches)]
 
 
 def inside(region, points):
@@ -98,12 +101,17 @@ def test_the_dashed_line_is_where_the_model_is_sure():
         for path in item.get_paths():
             surest = np.maximum(p(path.vertices), 1 - p(path.vertices))
             np.testing.assert_allclose(surest, 0.9, atol=1e-3)
+    darker = [item for item in filled(axes) if not any(item.hatches)][1::2]
+    points = np.random.default_rng(1).uniform(X.min(axis=0), X.max(axis=0), (300, 2))
+    for item, share in zip(darker, (1 - p(points), p(points)), strict=True):
+        clear = abs(share - 0.9) > 1e-3
+        np.testing.assert_array_equal(inside(item, points)[clear], (share > 0.9)[clear])
 
 
 def test_regions_and_samples_differ_by_more_than_colour():
     rng = np.random.default_rng(0)
     axes = plots.decision_boundary(lambda P: P @ rng.normal(size=(2, 4)), X, np.arange(60) % 4)
-    patterns = [region.hatches[0] for region in regions(axes, hatched=True)]
+    patterns = [region.hatches[0] for region in regions(axes)]
     assert len(set(patterns)) == len(patterns) > 1
     markers = [str(item.get_paths()[0].vertices) for item in axes.collections if item.get_label() in "0123"]
     assert len(set(markers)) == 4
@@ -161,7 +169,7 @@ def test_two_of_several_features():
     assert set(asked[0][:, 0]) == {7.0}
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("feature 2", "feature 1")
     assert inside(regions(axes)[1], [[1.0, 0.0], [-1.0, 0.0]]).tolist() == [True, False]
-    plots.decision_boundary(predict, data, features=(2, 1))
+    plots.decision_boundary(predict, data, features=np.array([2, 1]))
     assert set(asked[1][:, 0]) == {5.0}
 
 

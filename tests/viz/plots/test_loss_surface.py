@@ -175,7 +175,7 @@ def test_two_numbers_are_coordinates_themselves():
     axes = plots.loss_surface(lambda: w * w + b * b + 1, [w, b], path=path, resolution=5)
     (way,) = [line for line in axes.get_lines() if line.get_label() == "the path"]
     np.testing.assert_allclose(np.stack(way.get_data(), axis=1), path, atol=1e-12)
-    (now,) = [line for line in axes.get_lines() if line.get_label() == "now"]
+    (now,) = [line for line in axes.get_lines() if line.get_label() == "its end"]
     assert [x.item() for x in map(np.asarray, now.get_data())] == [3.0, -1.0]
     vector = Tensor([1.0, 2.0], label="v")
     axes = plots.loss_surface(lambda: (vector**2).sum(), [vector], resolution=3)
