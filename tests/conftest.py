@@ -8,6 +8,7 @@ import pytest
 def pytest_addoption(parser):
     parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run (CI installs all it needs)")
     parser.addoption("--slow", action="store_true", help="run the long tests too")
+    parser.addoption("--screenshots", metavar="DIR", help="keep the screenshots of the browser tests in this folder")
 
 
 def pytest_collection_modifyitems(config, items):
