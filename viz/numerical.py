@@ -171,12 +171,10 @@ def _extrapolated(slopes: NDArray) -> NDArray:
 
 
 def _inexact(x: Any) -> Any:
-    """A number or array in double precision."""
-    if isinstance(x, Fraction):
-        try:
-            return float(x)
-        except OverflowError:
-            return float("inf") if x > 0 else float("-inf")
-    if not isinstance(x, np.ndarray) or x.dtype.kind not in "fc":
+    """A number that NumPy computes with: a fraction as a float."""
+    if not isinstance(x, Fraction):
         return x
-    return x.astype(complex if x.dtype.kind == "c" else float)
+    try:
+        return float(x)
+    except OverflowError:
+        return float("inf") if x > 0 else float("-inf")

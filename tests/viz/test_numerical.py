@@ -125,6 +125,13 @@ def test_functions_of_one_number_at_a_time():
     assert found[b] == 0.0
 
 
+def test_functions_that_look_at_a_whole_array():
+    total = Primitive("total", lambda x: 2 * x, lambda x: 2 * np.sum(x), rules=[lambda g, x, out: 2 * g])
+    a, b = Value(3.0), Value(5.0)
+    found = numerical_gradients(total(a) * b)
+    assert (found[a], found[b]) == (10.0, 6.0)
+
+
 def test_arrays_entry_by_entry():
     loss = graphs.tensors()
     found = numerical_gradients(loss)
