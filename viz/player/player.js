@@ -306,19 +306,20 @@
       kept = true;
       go(at + 1);
       say(`Right. ${right} of ${asked} predicted at the first try.`, "right");
-      $("next").focus({ preventScroll: true });
+      onward();
       return;
     }
     const named = mistakes.find(([, wrong]) => near(wrong));
     say(named ? story.mistakes[named[0]] : "Not that. Try again, or let it be shown.", "wrong");
     $("answer").select();
   }
+  const onward = () => $($("next").disabled ? "back" : "next").focus({ preventScroll: true });
   function show() {
     asked += 1;
     kept = true;
     say(`It is shown now. ${right} of ${asked} predicted at the first try.`);
     go(at + 1);
-    $("next").focus({ preventScroll: true });
+    onward();
   }
 
   // ── break it ──────────────────────────────────────────────────────────────────────────────────────
