@@ -27,7 +27,7 @@ def ticks(axes):
     return [text.get_text() for text in axes.get_yticklabels()]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(2, 6), st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=40))
 def test_counts_and_shares_against_a_loop(count, pairs):
     pairs = [(p % count, t % count) for p, t in pairs]

@@ -37,7 +37,7 @@ def assert_regions_agree(axes, winners, points, clear):
         np.testing.assert_array_equal(inside(region, points)[clear], (winners == k)[clear])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 5))
 def test_the_regions_of_scores_are_where_they_are_the_largest(seed, count):
     rng = np.random.default_rng(seed)

@@ -46,7 +46,7 @@ def counted(numbers, edges):
     return np.array(counts) / max(1, *counts)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(arrays(float, st.integers(1, 30), elements=st.floats(-100, 100)), st.booleans())
 def test_bars_against_a_loop(numbers, log):
     axes = plots.histograms({"w": numbers, "v": np.array([1.0, -2.0])}, "data", log=log, bins=7)

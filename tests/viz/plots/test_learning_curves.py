@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
@@ -57,6 +57,7 @@ def test_learning_and_validation_differ_by_more_than_colour():
     assert learnt.get_marker() != held_out.get_marker()
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0.01, 100), min_size=1, max_size=30))
 def test_the_best_epoch_is_the_first_of_the_lowest(losses):
     best = 0

@@ -61,7 +61,7 @@ def test_lines_that_are_drawn_are_lines_of_equal_loss():
     assert axes.get_ylim() == (-2.5, 3.5)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 1000))
 def test_parameters_are_put_back_bit_for_bit(seed):
     rng = np.random.default_rng(seed)
