@@ -28,8 +28,10 @@ class Scaled(NamedTuple):
     exponent: int
 
     def __mul__(self, other: Scaled) -> Scaled:  # type: ignore[override]
-        mantissa, shift = _normal(self.mantissa * other.mantissa)
-        return Scaled(mantissa, self.exponent + other.exponent + shift if _is_ordinary(mantissa) else 0)
+        mantissa = self.mantissa * other.mantissa
+        mantissa, shift = math.frexp(mantissa) if type(mantissa) is float else _normal(mantissa)
+        ordinary = mantissa and mantissa - mantissa == 0  # inf - inf is NaN
+        return Scaled(mantissa, self.exponent + other.exponent + shift if ordinary else 0)
 
     @classmethod
     def of(cls, x: Any) -> Scaled:

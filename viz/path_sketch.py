@@ -16,12 +16,11 @@ from autodiff.explanation import names_of
 from viz.best_paths import product_of
 from viz.face import HEADER, LINE, PAD, SIZES, Face, Text, face_of
 from viz.format import number
-from viz.model import Box, Edge
+from viz.model import Box, Edge, box_of, in_order
 from viz.path_sums import Paths
 from viz.path_words import amount_of
 from viz.picture import LARGEST
 from viz.text import clean, width
-from viz.view import View, scalar_view
 
 WHOLE = 60
 """Nodes of a graph that is drawn whole."""
@@ -61,7 +60,7 @@ def sketch_of(paths: Paths) -> Sketch:
     Raises:
         ValueError: even with long stretches as one box each, it is too much for a picture.
     """
-    view = scalar_view([paths.output])
+    nodes = in_order([paths.output])
     taken: dict[tuple[Node, int], list[int]] = {}
     factors: dict[tuple[Node, int], Any] = {}
     for rank, path in enumerate(paths, 1):
@@ -69,9 +68,9 @@ def sketch_of(paths: Paths) -> Sketch:
             taken.setdefault((node, position), []).append(rank)
             factors[node, position] = factor
     on_path = {paths.output, paths.leaf, *(node for path in paths for node in path.nodes)}
-    whole = len(view.nodes) <= WHOLE
-    kept = [node for node in view.nodes if whole or node in on_path]
-    kept += [paths.leaf] if paths.leaf not in view.box_of else []
+    whole = len(nodes) <= WHOLE
+    kept = [node for node in nodes if whole or node in on_path]
+    kept += [paths.leaf] if paths.leaf not in set(kept) else []
     runs = {} if whole else _runs(paths, taken)
     place: dict[Node, int] = {}
     members: list[list[Node]] = []
@@ -83,7 +82,7 @@ def sketch_of(paths: Paths) -> Sketch:
             members.append([])
         place[node] = of_run[first]
         members[place[node]].append(node)
-    boxes, faces = _boxes(paths, view, members, factors)
+    boxes, faces = _boxes(paths, members, factors)
     arrows = []
     for node in kept:
         for position, x in enumerate(node.inputs):
@@ -95,7 +94,7 @@ def sketch_of(paths: Paths) -> Sketch:
     arrows.sort(key=lambda arrow: arrow.edge.target)  # as in a drawing of the whole graph
     if len(boxes) > LARGEST:
         raise ValueError(f"the {len(paths)} paths pass {len(boxes):,} boxes, too many for a picture; take a smaller k")
-    note = "" if whole else f"only these paths are drawn: {len(on_path):,} of {len(view.nodes):,} nodes"
+    note = "" if whole else f"only these paths are drawn: {len(on_path):,} of {len(nodes):,} nodes"
     return Sketch(boxes, faces, tuple(arrows), frozenset(place[node] for node in on_path), note)
 
 
@@ -120,7 +119,7 @@ def _runs(paths: Paths, taken: Mapping[tuple[Node, int], Sequence[int]]) -> dict
 
 
 def _boxes(
-    paths: Paths, view: View, members: Sequence[Sequence[Node]], factors: Mapping[tuple[Node, int], Any]
+    paths: Paths, members: Sequence[Sequence[Node]], factors: Mapping[tuple[Node, int], Any]
 ) -> tuple[tuple[Box, ...], tuple[Face, ...]]:
     """A box for every place: a node under the name that the list uses, or a stretch with its product."""
     names = names_of(paths.output)
@@ -133,7 +132,7 @@ def _boxes(
             box, face = _stretch(run, factors)
         else:
             node = run[0]
-            box = view.graph.boxes[view.box_of[node]] if node in view.box_of else scalar_view([node]).graph.boxes[-1]
+            box = box_of(node, node is paths.output)
             label = box.label or (clean(names.get(node, ""), _LONGEST_NAME) if node.op else "")
             box = replace(box, label=label, gradient=gradient.get(node))
             face = face_of(box)

@@ -67,11 +67,15 @@ class Path:
     @property
     def route(self) -> str:
         """The nodes by name, as a backward pass meets them; of two equal arrows, which one."""
-        stops = [self.names[0]]
-        for node, k, name in zip(self.nodes, self.positions, self.names[1:], strict=False):
-            twice = sum(x is node.inputs[k] for x in node.inputs) > 1
-            stops.append(f"{name} (input {k + 1})" if twice else name)
-        return " ← ".join(shortened(stops, "…"))
+        stops = shortened(range(len(self.nodes)), None)
+        return " ← ".join("…" if k is None else self._stop(k) for k in stops)
+
+    def _stop(self, k: int) -> str:
+        if not k:
+            return self.names[0]
+        node, position = self.nodes[k - 1], self.positions[k - 1]
+        twice = sum(x is self.nodes[k] for x in node.inputs) > 1
+        return f"{self.names[k]} (input {position + 1})" if twice else self.names[k]
 
     @property
     def arithmetic(self) -> str:
@@ -85,7 +89,8 @@ class Path:
     @property
     def shown_factors(self) -> list[str]:
         """The factors to read; of a long path, those at its ends."""
-        return shortened([bracketed(number(f)) for f in self.factors], f"({len(self) - 2 * ENDS} more)")
+        shown = shortened(self.factors, None)
+        return [f"({len(self) - 2 * ENDS} more)" if f is None else bracketed(number(f)) for f in shown]
 
     @property
     def amount(self) -> str:
@@ -247,7 +252,8 @@ def paths(output: Node, leaf: Node, k: int = 5) -> Paths:
     traces = best_traces(output, leaf, between, k)
     count = count_paths(output, leaf, between)
     names = names_of(output) if traces else {}
-    shown = tuple([_path(trace, output, gradient, names) for trace in traces])
+    known: dict[Node, str] = {}
+    shown = tuple([_path(trace, output, gradient, names, known) for trace in traces])
     rest = _less(gradient, [path.product for path in shown]) if len(shown) < count else 0 * gradient
     return Paths(output, leaf, gradient, count, shown, rest)
 
@@ -279,9 +285,13 @@ def _checked(output: Any, leaf: Any, k: Any) -> list[Node]:
     return between
 
 
-def _path(trace: Trace, output: Node, gradient: Any, names: dict[Node, str]) -> Path:
+def _path(trace: Trace, output: Node, gradient: Any, names: dict[Node, str], known: dict[Node, str]) -> Path:
+    """A path as the user sees it; ``known`` keeps names that can be shown, as paths share most of their nodes."""
     steps = trace.steps
     nodes = (output, *(node.inputs[position] for node, position, _ in steps))
+    for node in nodes:
+        if node not in known:
+            known[node] = clean(names[node], _LONGEST_NAME)
     product = trace.product.value
     return Path(
         nodes=nodes,
@@ -290,7 +300,7 @@ def _path(trace: Trace, output: Node, gradient: Any, names: dict[Node, str]) -> 
         product=product,
         log10=trace.product.log10,
         share=share_of(product, gradient),
-        names=tuple([clean(names[node], _LONGEST_NAME) for node in nodes]),
+        names=tuple([known[node] for node in nodes]),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -55,9 +55,9 @@ def bracketed(shown: str) -> str:
     return f"({shown})" if shown.startswith(MINUS) or "j" in shown else shown
 
 
-def shortened(parts: list[str], gap: str) -> list[str]:
+def shortened(parts: Sequence[Any], gap: Any) -> list[Any]:
     """Both ends of what is long, with ``gap`` in between."""
-    return parts if len(parts) <= 2 * ENDS + 1 else [*parts[:ENDS], gap, *parts[-ENDS:]]
+    return list(parts) if len(parts) <= 2 * ENDS + 1 else [*parts[:ENDS], gap, *parts[-ENDS:]]
 
 
 def ranges(numbers: Iterable[int]) -> str:
