@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("autodiff", "nn", "viz")
 CORE_DEPENDENCIES = {"numpy"}
 OPTIONAL = {
+    "cairosvg",
     "graphviz",
     "matplotlib",
     "tqdm",

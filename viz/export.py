@@ -4,34 +4,53 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from viz.image import pdf_of, png_of
+from viz.web_page import page_of
 
 if TYPE_CHECKING:
     from viz.picture import Picture
 
-WRITERS: dict[str, Callable[[Picture], bytes]] = {
-    ".svg": lambda picture: picture.svg.encode(),
-    ".dot": lambda picture: str(picture.to_dot().source).encode(),
-}
-"""For each ending of a file name, what is written into the file."""
+Writer = Callable[[], bytes]
 
 
 def saved(picture: Picture, path: Path) -> Path:
     """Write the picture in the format that the ending of ``path`` names; returns the path.
 
     Raises:
-        ValueError: the ending is unknown.
+        ValueError: the ending is unknown, or the picture too large for the format.
+        FileNotFoundError: there is no such folder.
+        ImportError: a package that makes the format is missing.
+    """
+    source = lambda: str(picture.to_dot().source).encode()
+    return write_as(path, {**formats(picture.svg), ".dot": source}, "a picture")
+
+
+def formats(svg: str) -> dict[str, Writer]:
+    """For each ending of a file name, what makes such a file of a drawing."""
+    return {
+        ".svg": svg.encode,
+        ".png": lambda: png_of(svg),
+        ".pdf": lambda: pdf_of(svg),
+        ".html": lambda: page_of(svg).encode(),
+    }
+
+
+def write_as(path: Path, writers: Mapping[str, Writer], what: str) -> Path:
+    """Write ``path`` by the writer for its ending, in capitals or not.
+
+    Raises:
+        ValueError: there is none.
         FileNotFoundError: there is no such folder.
     """
-    writer = WRITERS.get(path.suffix.lower())
+    writer = writers.get(path.suffix.lower())
     if writer is None:
-        raise ValueError(
-            f"a picture is saved as .svg or .dot, and {path.name!r} ends otherwise;"
-            " a browser or rsvg-convert makes PNG and PDF from the .svg"
-        )
-    return write(path, writer(picture))
+        *others, last = writers
+        raise ValueError(f"{what} is saved as {', '.join(others)} or {last}, and {path.name!r} ends otherwise")
+    return write(path, writer())
 
 
 def write(path: Path, content: bytes) -> Path:

@@ -61,18 +61,27 @@ class Picture:
         return digraph(self.graph, self.direction)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write ``x.svg`` or, as DOT source, ``x.dot``; returns the path.
+        """Write the picture into a file, which appears complete or not at all; returns the path.
 
-        The file appears complete or not at all.
+        The ending says what is written:
+
+        ========= ==========================================================================================
+        ``.svg``  the drawing: sharp at any size, all digits on hover, light or dark as the reader likes
+        ``.html`` a page around it that can be scrolled, for a browser or a telephone; works offline
+        ``.png``  an image, twice as large, in the light colours; needs ``pip install "clearprop[image]"``
+        ``.pdf``  one page of its own size, in the light colours; needs ``pip install "clearprop[image]"``
+        ``.dot``  the graph as source for Graphviz
+        ========= ==========================================================================================
 
         >>> from autodiff import Value
-        >>> draw(Value(2.0, label="x"), layout="builtin").save("x.pdf")
+        >>> draw(Value(2.0, label="x"), layout="builtin").save("x.jpg")
         Traceback (most recent call last):
-        ValueError: a picture is saved as .svg or .dot, and 'x.pdf' ends otherwise; ...
+        ValueError: a picture is saved as .svg, .png, .pdf, .html or .dot, and 'x.jpg' ends otherwise
 
         Raises:
-            ValueError: the name ends neither in .svg nor in .dot.
+            ValueError: the ending is none of these, or the picture is too large for a PNG.
             FileNotFoundError: there is no such folder.
+            ImportError: what makes this format is missing; the message says what to install.
         """
         return saved(self, Path(path))
 
