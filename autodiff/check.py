@@ -94,7 +94,8 @@ def _compare(output: Node, leaves: list[Node], positions: list[int], rtol: float
             place = f"leaf {position}" + (f"[{', '.join(map(str, at))}]" if at else "")
             raise GradientMismatchError(
                 f"derivative of order {level} by {place} ({leaf.name()[:60]}): the graph gives"
-                f" {np.asarray(got)[at]!r}, {'the complex step' if is_analytic else 'differences'} {wanted[at]!r}"
+                f" {np.asarray(got)[at].item()!r}, {'the complex step' if is_analytic else 'differences'}"
+                f" {wanted[at].item()!r}"
                 f" (relative error {error[at]:.2g}, allowed {rtol:.2g}); {int(bad.sum())} of {bad.size} entries differ"
             )
         worst = max(worst, float(np.max(error, initial=0.0)))

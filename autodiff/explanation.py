@@ -81,11 +81,11 @@ class BackwardStep:
             chain = " = ".join(dict.fromkeys([self.formula, self.numbers, local]))
             upstream = number_text(self.upstream)
             rule = f"∂{self.name}/∂{self.input_name} = {chain};  {upstream} × {_bracketed(local)} = {flow}"
-        if self.paths == 1:
+        if self.paths == 1 and self.before is None:
             return f"{rule};  ∇{self.input_name} = {number_text(self.total)}"
         before = "" if self.before is None else f"{number_text(self.before)} + {_bracketed(flow)} = "
         total = f"∇{self.input_name} = {before}{number_text(self.total)}"
-        return f"{rule};  {total} (path {self.path} of {self.paths})"
+        return f"{rule};  {total}" + (f" (path {self.path} of {self.paths})" if self.paths > 1 else "")
 
 
 @dataclass(frozen=True, slots=True)

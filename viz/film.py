@@ -59,7 +59,7 @@ class Film:
 
     def stage(self) -> Layout:
         """The layout with room for what is said under the graph."""
-        layout = self.scene.layout
+        layout = self.scene.arrangement.layout
         wide = max(layout.width, max(width(words, 13) for words in self._captions()))
         return replace(layout, width=wide, height=layout.height + _CAPTION)
 
@@ -136,7 +136,7 @@ class Film:
 
     def _paths(self) -> Iterator[str]:
         last = self.count - 1
-        for arrow, route in enumerate(self.scene.layout.routes):
+        for arrow, route in enumerate(self.scene.arrangement.layout.routes):
             for f in self._steps_over(arrow, "forward"):
                 yield from _arrow(route, "on", self._during(f, f + 1))
             for f in self._steps_over(arrow, "backward"):
@@ -148,7 +148,7 @@ class Film:
         """A line around the boxes that a frame is about."""
         for f, steps in enumerate(self.frames, 1):
             for box in dict.fromkeys(self.story.steps[k].box for k in steps):
-                face, (x, y) = self.scene.faces[box], self.scene.layout.corners[box]
+                face, (x, y) = self.scene.faces[box], self.scene.arrangement.layout.corners[box]
                 rounded = self.scene.graph.boxes[box].kind != "operation"
                 returning = "" if self.story.steps[steps[0]].kind == "forward" else " returning"
                 yield element(
@@ -182,7 +182,7 @@ class Film:
 
     def _heat_maps(self, box: int, face: Face) -> Iterator[str]:
         """The first map shows the numbers, the second their gradient, as it is when it is complete."""
-        x, y = self.scene.layout.corners[box]
+        x, y = self.scene.arrangement.layout.corners[box]
         for heat, what in zip(face.heats, ("value", "gradient"), strict=False):
             changes = self._changes(box, what)
             start = changes[-1][0] if changes else 0
@@ -208,7 +208,7 @@ class Film:
     def _text(self, box: int, place: Text, words: str, start: int, end: int) -> str:
         if start >= end:
             return ""
-        x, y = self.scene.layout.corners[box]
+        x, y = self.scene.arrangement.layout.corners[box]
         name = f"{place.style} {self._during(start, end)}".rstrip()
         return element("text", escape(words), x=x + place.x, y=y + place.y, class_=name, text_anchor=place.anchor)
 
@@ -222,7 +222,7 @@ class Film:
         return [*said, "Every gradient is complete."]
 
     def _words(self) -> Iterator[str]:
-        top, apart = self.scene.layout.height + 24, _CELL + _BETWEEN
+        top, apart = self.scene.arrangement.layout.height + 24, _CELL + _BETWEEN
         phases = ["forward", *("forward" if k == "forward" else "backward" for k in self._kinds()), "done"]
         for f, (said, phase) in enumerate(zip(self._captions(), phases, strict=True)):
             now = self._during(f, f + 1)

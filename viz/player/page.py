@@ -63,7 +63,10 @@ def page_of(
         welcome: what is said before the first step.
     """
     faces = [replace(face, texts=[text for text in face.texts if text.style != "pending"]) for face in scene.faces]
-    svg = _slim(svg_of(scene.graph, faces, scene.layout, title=title, note="", theme=theme), len(scene.graph.edges))
+    svg = svg_of(
+        scene.graph, faces, scene.arrangement.layout, title=title, note="", theme=theme, around=scene.arrangement
+    )
+    svg = _slim(svg, len(scene.graph.edges))
     asked = [quiz_of(step) for step in steps]
     told = [
         _step(step, shows, line_of(step), _quiz(quiz))

@@ -179,7 +179,7 @@ def steps(
         title=name,
         theme=theme,
         by=("edge" if len(boxes) <= BY_EDGE else "node") if by == "auto" else by,
-        note="; ".join(filter(None, [story.view.note, scene.note])),
+        note="; ".join(filter(None, [story.view.note, scene.arrangement.note])),
         welcome="Nothing is computed yet: only the numbers that were given are known. → computes the first one.",
     )
     return Player(html, play.steps, story.view)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from viz.face import Face, Text, face_of
 from viz.format import exact
-from viz.layout import Direction, Layout, best_direction
-from viz.model import Box, Edge, Graph
-from viz.placing import Engine, laid_out
+from viz.framing import Arrangement, arranged
+from viz.layout import Direction, Layout
+from viz.model import Box, Graph
+from viz.placing import Engine
 from viz.player.rounds import Play
 from viz.story import NOTHING, Change, Step
 
@@ -50,7 +51,7 @@ class Scene:
         before: what each box shows before the first step.
         shows: for every step, what the boxes that it changes show from then on.
         others: the same for other rows of steps on the same stage.
-        layout: where everything is.
+        arrangement: where everything is.
         narrow: the same boxes from top to bottom, for narrow screens; None where it would be no narrower.
     """
 
@@ -59,9 +60,8 @@ class Scene:
     before: tuple[Showing, ...]
     shows: tuple[tuple[Showing, ...], ...]
     others: tuple[tuple[tuple[Showing, ...], ...], ...]
-    layout: Layout
+    arrangement: Arrangement
     narrow: Layout | None
-    note: str
 
 
 def scene_of(
@@ -70,7 +70,7 @@ def scene_of(
     others: Sequence[Sequence[Step]] = (),
     *,
     layout: Engine,
-    direction: Direction | str,
+    direction: Direction | Literal["auto"],
     time_limit: float,
 ) -> Scene:
     """Lay out the boxes of ``play``, each as large as its largest number needs.
@@ -91,20 +91,14 @@ def scene_of(
     shows, rest = acted(play.steps), tuple(map(acted, others))
     faces = [actor.face(heats=len(play.stories) == 1) for actor in actors]
     sizes = [(face.width, face.height) for face in faces]
-    edges = story.view.graph.edges
-    flow: Any = best_direction(sizes, edges) if direction == "auto" else direction
-    placed, note = laid_out(sizes, edges, layout, flow, time_limit)
-    turns = direction == "auto" and flow == "LR" and len(edges) <= _MOST_TURNED
-    narrow = _narrower(placed, sizes, edges, layout, time_limit) if turns else None
     graph = replace(story.view.graph, boxes=tuple(finished))
-    return Scene(graph, tuple(faces), before, shows, rest, placed, narrow, note)
-
-
-def _narrower(
-    placed: Layout, sizes: Sequence[tuple[float, float]], edges: Sequence[Edge], engine: Engine, limit: float
-) -> Layout | None:
-    narrow, _ = laid_out(sizes, edges, engine, "TB", limit)
-    return narrow if narrow.width < placed.width else None
+    placed = arranged(graph, sizes, layout, direction, time_limit)
+    may_turn = direction == "auto" and placed.flow == "LR" and len(graph.edges) <= _MOST_TURNED
+    narrow = None
+    if may_turn and not placed.frames and not placed.loops:
+        narrow = arranged(graph, sizes, layout, "TB", time_limit).layout
+    narrow = narrow if narrow and narrow.width < placed.layout.width else None
+    return Scene(graph, tuple(faces), before, shows, rest, placed, narrow)
 
 
 class _Actor:
