@@ -62,7 +62,7 @@ def _told(wrong: BrokenPass, story: Story, turn: int) -> Broken:
         box = story.view.box_of[told.input]
         arrow = story.view.edge_of[told.node, told.position]
         assert arrow is not None
-        is_wrong = k in wrong.slips or (told.input in incorrect and last[told.input] == k)
+        is_wrong = told.input in incorrect if last[told.input] == k else k in wrong.slips
         change = Change(box, gradient=told.total, arrived=told.path, wrong=is_wrong)
         step = backward_told(told, turn, box, (arrow,), (change,), asking=False)
         if k in wrong.slips:
