@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from autodiff import Node, gradients
 from autodiff.errors import describe
-from viz.export import write
+from viz.export import formats, write_as
 from viz.format import number
 from viz.path_words import ranges
 from viz.recurrent_states import States, found_states, given_states
@@ -130,16 +130,16 @@ class GradientFlow:
         return self.svg
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write ``x.svg``; the file appears complete or not at all. Returns the path.
+        """Write ``x.svg``, ``x.png``, ``x.pdf`` or ``x.html``; the file appears complete or not at all.
+
+        Returns the path. PNG and PDF need ``pip install "clearprop[image]"``.
 
         Raises:
-            ValueError: the name does not end in .svg.
+            ValueError: the name has another ending, or the picture is too large for the format.
             FileNotFoundError: there is no such folder.
+            ImportError: a package that makes the format is missing.
         """
-        path = Path(path)
-        if path.suffix.lower() != ".svg":
-            raise ValueError(f"a gradient flow is saved as .svg, and {path.name!r} ends otherwise")
-        return write(path, self.svg.encode())
+        return write_as(Path(path), formats(self.svg), "a gradient flow")
 
     def __repr__(self) -> str:
         return f"<GradientFlow of {len(self.tracks)} states over {len(self.steps)} steps>"

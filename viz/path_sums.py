@@ -208,7 +208,7 @@ class Paths:
         return self.picture.svg
 
     def save(self, path: str | os.PathLike[str]) -> FilePath:
-        """Save the picture; see :meth:`viz.Picture.save`."""
+        """Save the picture; see :meth:`viz.Picture.save` for the formats."""
         return self.picture.save(path)
 
 

@@ -172,8 +172,8 @@ def test_it_is_well_formed_whatever_it_is_called(tmp_path):
     assert len(flow.svg) < 30_000
     assert flow.save(tmp_path / "flow.svg").read_text(encoding="utf-8") == flow.svg == flow._repr_svg_()
     assert root.get("aria-label").startswith("</title>")
-    with pytest.raises(ValueError, match=r"saved as \.svg, and 'flow\.pdf' ends otherwise"):
-        flow.save(tmp_path / "flow.pdf")
+    with pytest.raises(ValueError, match=r"a gradient flow is saved as \.svg.* 'flow\.dot'"):
+        flow.save(tmp_path / "flow.dot")
     with pytest.raises(FileNotFoundError, match="make it first"):
         flow.save(tmp_path / "no" / "flow.svg")
 
