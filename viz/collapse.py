@@ -8,7 +8,7 @@ one box. Where there are no scopes, stretches in the order of creation take thei
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -19,6 +19,7 @@ from viz.acyclic import acyclic, arrows, in_topological_order
 from viz.opening import Opened, before_stretch, in_order_of_creation, opened, stretch_name
 from viz.places import OUTSIDE, Grain, Level, is_inside, kind_and_number, place_of, step_of, together
 from viz.rolling import Run, runs
+from viz.text import clean
 from viz.wiring import Numbers, Wiring
 
 SINGLE = 150
@@ -35,6 +36,7 @@ ROLLED_FROM = 9
 
 _FEW_LOOSE = 8  # operations outside all scopes that are drawn one by one
 _FEW_LEAVES = 4  # leaves shared by several boxes that are drawn one by one
+_FEW_USED = 12  # shared leaves that an open part uses and that are drawn one by one
 _LEAST_PIECE = 8  # operations of one of them
 _PIECES = 12  # stretches of a place without places inside
 _TYPICAL = range(2, 41)  # operations of a part that is opened without being asked
@@ -130,7 +132,9 @@ def _note(wiring: Wiring, partition: Partition, grain: Grain) -> str:
     count, boxes = len(wiring.nodes), len(partition.names)
     if not _has_scopes(wiring):
         return f'{count:,} nodes in {boxes} boxes, in the order of creation; with scope("name"): gives boxes with names'
-    return f"{count:,} nodes in {boxes} boxes, by {grain}"
+    closed = [name for name in partition.names if name and name in wiring.scopes]
+    hint = f'; open="{clean(closed[0], 60)}" looks into one' if closed else ""
+    return f"{count:,} nodes in {boxes} boxes, by {grain}{hint}"
 
 
 def _has_scopes(wiring: Wiring) -> bool:
@@ -217,7 +221,7 @@ def _around(run: Run, part: Opened | None) -> list[Run]:
             rows.append([])
         else:
             rows[-1].append(place)
-    return [Run(tuple(row), run.state) for row in rows if len(row) > 1]
+    return [replace(run, places=tuple(row)) for row in rows if len(row) > 1]
 
 
 def _typical_place(wiring: Wiring, repeats: Sequence[Run]) -> str:
@@ -445,7 +449,7 @@ def _taken_apart(wiring: Wiring, groups: _Groups, members: NDArray[np.bool_], na
 def _homes(wiring: Wiring, groups: _Groups) -> Numbers:
     """The groups of computed nodes, and for leaves the only group that uses them, or -1.
 
-    A leaf that several of the steps in a rolled group use belongs to none of them.
+    A leaf that several of the steps in a rolled group use belongs to none of them, nor does what they begin with.
     """
     step = np.zeros_like(groups.of) if groups.step is None else groups.step
     users = groups.of * (int(step.max(initial=0)) + 1) + step
@@ -456,7 +460,13 @@ def _homes(wiring: Wiring, groups: _Groups) -> Numbers:
     only = np.bincount(leaf, minlength=len(users))[leaf] == 1
     homes = groups.of.copy()
     homes[leaf[only]] = user[only] // (int(step.max(initial=0)) + 1)
+    homes[[k for k in _begin(groups) if not wiring.made[k]]] = -1
     return homes
+
+
+def _begin(groups: _Groups) -> list[int]:
+    """What the rolled steps begin with."""
+    return sorted(frozenset().union(*(run.begin for run in groups.runs.values())))
 
 
 def _with_leaves(wiring: Wiring, groups: _Groups, frame: Numbers, frames: list[str]) -> Partition:
@@ -472,17 +482,24 @@ def _with_leaves(wiring: Wiring, groups: _Groups, frame: Numbers, frames: list[s
     into_group = shared[wiring.source] & ~alone[groups.of[wiring.target]]
     boxed[wiring.source[into_group]] = True
     single |= shared & ~boxed
-    buckets: dict[tuple[bool, int, str], list[int]] = {}
+    into_open = boxed[wiring.source] & alone[groups.of[wiring.target]] & (frame[wiring.target] >= 0)
+    used = np.unique(wiring.source[into_open])
+    if len(used) <= _FEW_USED:
+        single[used] = True
+        boxed[used] = False
+    begin = set(_begin(groups))
+    buckets: dict[tuple[str, int, str], list[int]] = {}
     homes = {wiring.scopes[k].partition("/")[0] for k in np.unique(wiring.scope[boxed]).tolist()}
     for k in np.flatnonzero(boxed).tolist():
         home = wiring.scopes[wiring.scope[k]].partition("/")[0] if len(homes) <= _PIECES else ""
-        buckets.setdefault((bool(wiring.carries[k]), int(frame[k]), home), []).append(k)
-    for (carries, _, home), members in buckets.items():
+        kind = "initial state" if k in begin else "parameters" if wiring.carries[k] else "inputs"
+        buckets.setdefault((kind, int(frame[k]), home), []).append(k)
+    for (kind, _, home), members in buckets.items():
         if len(members) <= _FEW_LEAVES:
             single[members] = True
         else:
             of[members] = len(names)
-            names.append(f"{home} {'parameters' if carries else 'inputs'}".strip())
+            names.append(f"{home} {kind}".strip())
     of[single] = len(names) + np.arange(int(single.sum()))
     names += [""] * int(single.sum())
     return Partition(of, names, frame, frames, groups.runs)

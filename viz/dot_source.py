@@ -39,7 +39,7 @@ def digraph(graph: Graph, direction: Direction = "LR") -> Any:
 def _label(box: Box, escape: Any, literal: Any) -> Any:
     """The lines of a label, each escaped, joined by DOT's own line break."""
     lines = [clean(box.name, 60)] if box.name else []
-    if getattr(box.data, "size", 1) == 1:
+    if box.group is None and getattr(box.data, "size", 1) == 1:
         lines.append(number(box.data))
         lines += [_gradient(box)] if box.carries else []
     else:

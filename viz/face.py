@@ -106,23 +106,33 @@ def _scalar(data: Any) -> Any:
     return data.reshape(-1)[0] if isinstance(data, np.ndarray) else data
 
 
-def _header(box: Box) -> tuple[str, str]:
-    """What stands on top, and beside it: the label, and the sign of the operation."""
-    label, symbol = clean(box.label, LONGEST_NAME), clean(box.symbol, LONGEST_NAME)
-    return (label, symbol) if label else (symbol, "")
+def _header(box: Box) -> tuple[str, str, str]:
+    """What stands on top, what beside it, and in which style of text.
+
+    That is the label and the sign of the operation, or else this sign and what ``explain`` calls the result; for one
+    of several leaves with the same label, how explain tells it from the others (``w0#2``).
+    """
+    label, symbol, alias = (clean(words, LONGEST_NAME) for words in (box.label, box.symbol, box.alias))
+    if label:
+        number = alias.removeprefix(label)
+        return (label, number, "small") if not symbol and number.startswith("#") else (label, symbol, "symbol")
+    return (symbol, alias, "small") if symbol else (alias, "", "small")
 
 
 def _header_texts(box: Box, wide: float) -> list[Text]:
-    main, aside = _header(box)
-    style = "symbol" if box.kind == "operation" and not box.label else "name"
+    main, aside, style = _header(box)
+    if box.label:
+        main_style = "name"
+    else:
+        main_style = "symbol" if box.symbol else "small"
     if not aside:
-        return [Text(wide / 2, HEADER - 7, main, style)] if main else []
-    return [Text(PAD, HEADER - 7, main, "name", "start"), Text(wide - PAD, HEADER - 7, aside, "symbol", "end")]
+        return [Text(wide / 2, HEADER - 7, main, main_style)] if main else []
+    return [Text(PAD, HEADER - 7, main, main_style, "start"), Text(wide - PAD, HEADER - 7, aside, style, "end")]
 
 
 def _header_width(box: Box) -> float:
-    main, aside = _header(box)
-    return width(main, SIZES["symbol"]) + (width(aside, SIZES["symbol"]) + 2 * PAD if aside else 0)
+    main, aside, style = _header(box)
+    return width(main, SIZES["symbol"]) + (width(aside, SIZES[style]) + 2 * PAD if aside else 0)
 
 
 def _number_face(box: Box) -> Face:
@@ -135,7 +145,7 @@ def _number_face(box: Box) -> Face:
     widths += [width(line, SIZES["small"]) for line in small] + [width(shown or "", SIZES["gradient"])]
     wide = max(widths) + 2 * PAD
     texts = _header_texts(box, wide)
-    y = HEADER if box.name else PAD
+    y = HEADER if box.name or box.alias else PAD
     for line in small:
         y += LINE - 2
         texts.append(Text(wide / 2, y, line, "small"))
@@ -171,7 +181,7 @@ def _array_face(box: Box) -> Face:
     columns = [x + spare * (k + 1) / len(columns) for k, x in enumerate(columns)]
 
     texts = _header_texts(box, wide)
-    y: float = HEADER if box.name else 2
+    y: float = HEADER if box.name or box.alias else 2
     for line in small:
         y += LINE - 2
         texts.append(Text(wide / 2, y, line, "small"))

@@ -4,35 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from viz.places import kind_and_number
 from viz.wiring import Numbers, Wiring
 
-SHARED, FED = -1, -2
-"""An input from outside that is the same node in every repeat, and one that is another node in each."""
+_INSIDE, _SHARED, _FED, _AMISS = -1, -2, -3, -4
+"""Where an input comes from, if not from the repeat before: from the same repeat, from a node that all repeats share,
+from a node outside that is this repeat's own; or from a repeat further away, which no row of repeats can show."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Places in a row that compute the same, and how many numbers each hands to the next."""
+    """Places in a row that compute the same.
+
+    Attributes:
+        places: their names.
+        state: how many numbers each hands to the next.
+        begin: the nodes that stand in the place of these numbers for the first one.
+    """
 
     places: tuple[str, ...]
     state: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One repeat, in terms that do not say which one: equal shapes are isomorphic."""
-
-    shape: tuple[bytes, ...]
-    given: Numbers  # the nodes from outside, in the order of their first use
-    local: dict[int, int]  # its own nodes, by their place in the order of creation
+    begin: frozenset[int] = frozenset()
 
 
 def runs(wiring: Wiring, of: Sequence[str], least: int, wanted: Callable[[str], bool]) -> list[Run]:
-    """All maximal rows of at least ``least`` repeats.
+    """All maximal rows of at least ``least`` repeats: places that differ in the number at their end.
 
     Args:
         wiring: the graph.
@@ -41,102 +44,118 @@ def runs(wiring: Wiring, of: Sequence[str], least: int, wanted: Callable[[str], 
         wanted: whether a place may be part of a row.
     """
     names = sorted({place for place in of if place and wanted(place) and kind_and_number(place)[1] >= 0})
-    index = {name: k for k, name in enumerate(names)}
-    place = np.array([index.get(name, -1) for name in of], np.intp)[wiring.scope]
-    place[~wiring.made] = -1
-    families: dict[str, list[tuple[int, int]]] = {}
+    families: dict[str, list[tuple[int, str]]] = {}
     for name in names:
         kind, number = kind_and_number(name)
-        families.setdefault(kind, []).append((number, index[name]))
-    found = []
+        families.setdefault(kind, []).append((number, name))
     families = {kind: sorted(family) for kind, family in families.items() if len(family) >= least}
-    parts = _parts(wiring, place, [k for family in families.values() for _, k in family])
+    index = {name: k for k, name in enumerate(name for family in families.values() for _, name in family)}
+    place = np.array([index.get(name, -1) for name in of], np.intp)[wiring.scope]
+    place[~wiring.made] = -1
+    if not index or not (place >= 0).any():
+        return []
+    parts = _Parts(wiring, place, len(index))
+    found = []
     for family in families.values():
-        for row in _rows(place, family, parts):
-            if len(row) >= least:
-                state = _state(wiring, place, row[0], row[1], parts)
-                found.append(Run(tuple(names[k] for k in row), state))
+        numbers = np.array([number for number, _ in family])
+        members = np.array([index[name] for _, name in family])
+        for a, b in _rows(parts, members, numbers):
+            if b - a >= least:
+                places = tuple(name for _, name in family[a:b])
+                found.append(Run(places, *parts.handed_on(int(members[a]), int(members[a + 1]))))
     return found
 
 
-def _parts(wiring: Wiring, place: Numbers, members: Sequence[int]) -> dict[int, _Part]:
-    """The shape of every place among ``members``."""
-    order = np.lexsort((wiring.clock, place))
-    first = np.searchsorted(place[order], np.arange(place.max(initial=-1) + 2))
-    by_target = np.argsort(place[wiring.target], kind="stable")
-    edge = np.searchsorted(place[wiring.target][by_target], np.arange(place.max(initial=-1) + 2))
-    local = np.empty(len(order), np.intp)
-    local[order] = np.arange(len(order))
-    codes = _codes(wiring, place)
-    parts = {}
-    for k in members:
-        nodes = order[first[k] : first[k + 1]]
-        arriving = by_target[edge[k] : edge[k + 1]]
-        arriving = arriving[np.lexsort((wiring.position[arriving], local[wiring.target[arriving]]))]
-        source = wiring.source[arriving]
-        outside = place[source] != k
-        given, which = _by_first_use(source[outside])
-        code = local[source] - first[k]
-        code[outside] = -1 - which
-        shape = (codes[nodes].tobytes(), (local[wiring.target[arriving]] - first[k]).tobytes(), code.tobytes())
-        parts[k] = _Part(shape, given, dict(zip(nodes.tolist(), range(len(nodes)), strict=True)))
-    return parts
+class _Parts:
+    """The nodes and inputs of every place, in the order of creation."""
+
+    def __init__(self, wiring: Wiring, place: Numbers, count: int) -> None:
+        self.wiring, self.place = wiring, place
+        inside = np.flatnonzero(place >= 0)
+        self.nodes = inside[np.lexsort((wiring.clock[inside], place[inside]))]
+        self.node_at = np.searchsorted(place[self.nodes], np.arange(count + 1))
+        self.local = np.zeros(len(place), np.intp)
+        self.local[self.nodes] = np.arange(len(self.nodes)) - self.node_at[place[self.nodes]]
+        self.code = np.zeros(len(place), np.intp)
+        self.code[self.nodes] = _codes(wiring, self.nodes)
+        arriving = np.flatnonzero(place[wiring.target] >= 0)
+        target = wiring.target[arriving]
+        order = np.lexsort((wiring.position[arriving], self.local[target], place[target]))
+        self.inputs = arriving[order]
+        self.input_at = np.searchsorted(place[wiring.target[self.inputs]], np.arange(count + 1))
+
+    def table(self, rows: Numbers, of: Numbers, at: Numbers) -> Numbers:
+        """The entries of several places of equal size, one row for each."""
+        width = int(at[rows[0] + 1] - at[rows[0]])
+        entries: Numbers = of[at[rows][:, None] + np.arange(width)]
+        return entries
+
+    def sizes(self, members: Numbers) -> Numbers:
+        """How many nodes and inputs each place has, of shape (places, 2)."""
+        return np.stack([np.diff(self.node_at)[members], np.diff(self.input_at)[members]], axis=1)
+
+    def handed_on(self, a: int, b: int) -> tuple[int, frozenset[int]]:
+        """How many numbers go from one place to the next, and what stands there for the former of the two."""
+        given, source = (self.wiring.source[self.inputs[self.input_at[k] : self.input_at[k + 1]]] for k in (a, b))
+        state = self.place[source] == a
+        return int(self.wiring.size[np.unique(source[state])].sum()), frozenset(given[state].tolist())
 
 
-def _codes(wiring: Wiring, place: Numbers) -> Numbers:
-    """A number for what every node computes: the operation, its parameters, the shape of the result."""
-    known: dict[object, int] = {}
-    codes = np.zeros(len(place), np.intp)
-    for k in np.flatnonzero(place >= 0).tolist():
-        node = wiring.nodes[k]  # of parameters only the names: step t takes row t
-        what = (id(node.op), getattr(node.data, "shape", None), tuple(node.params or ()))
-        codes[k] = known.setdefault(what, len(known))
-    return codes
-
-
-def _by_first_use(source: Numbers) -> tuple[Numbers, Numbers]:
-    """The different entries in the order in which they first come, and for every entry which of them it is."""
-    values, first, which = np.unique(source, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty(len(order), np.intp)
-    rank[order] = np.arange(len(order))
-    return values[order], rank[which]
-
-
-def _rows(place: Numbers, family: Sequence[tuple[int, int]], parts: dict[int, _Part]) -> list[list[int]]:
-    """Stretches of consecutive places of the same shape, joined to the one before in the same way."""
-    rows: list[list[int]] = []
-    joined: tuple[int, ...] | None = None
-    members = {k for _, k in family}
-    before = -1
-    for number, k in family:
-        how = None
-        if rows and number == before + 1:
-            how = _joined(place, members, rows[-1][-1], k, parts)
-        if how is not None and (len(rows[-1]) == 1 or how == joined):
-            rows[-1].append(k)
-        else:
-            rows.append([k])
-        joined, before = how, number
+def _rows(parts: _Parts, members: Numbers, numbers: Numbers) -> list[tuple[int, int]]:
+    """From where to where the members of a family are repeats of each other."""
+    sizes = parts.sizes(members)
+    follows = np.concatenate([[False], (np.diff(numbers) == 1) & (sizes[1:] == sizes[:-1]).all(axis=1)])
+    cuts = [*np.flatnonzero(~follows).tolist(), len(members)]
+    rows = []
+    for a, b in pairwise(cuts):
+        same, alike = _compared(parts, members[a:b], members)
+        start = 0
+        for k in range(1, b - a):
+            if not same[k] or (k - start > 1 and not alike[k]):
+                rows.append((a + start, a + k))
+                start = k
+        rows.append((a + start, b))
     return rows
 
 
-def _joined(place: Numbers, members: set[int], a: int, b: int, parts: dict[int, _Part]) -> tuple[int, ...] | None:
-    """Where each thing given to ``b`` comes from, if ``b`` repeats ``a`` and may stand in a row with it."""
-    if parts[a].shape != parts[b].shape:
-        return None
-    how = []
-    for x, y in zip(parts[a].given.tolist(), parts[b].given.tolist(), strict=True):
-        origin = int(place[y])
-        if origin == a:
-            how.append(parts[a].local[y])
-        elif origin in members:
-            return None
-        else:
-            how.append(SHARED if x == y else FED)
-    return tuple(how)
+def _compared(parts: _Parts, rows: Numbers, family: Numbers) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """For every place, whether it repeats the one before, and whether it is joined to it as that one to its own."""
+    wiring, place = parts.wiring, parts.place
+    codes = parts.code[parts.table(rows, parts.nodes, parts.node_at)]
+    inputs = parts.table(rows, parts.inputs, parts.input_at)
+    source = wiring.source[inputs]
+    within = place[source] == rows[:, None]
+    wires = np.where(within, parts.local[source], -1 - _first_use(source))
+    shape = np.concatenate([codes, parts.local[wiring.target[inputs]], wires], axis=1)
+    before = np.concatenate([rows[:1], rows[:-1]])[:, None]
+    joined = np.where(np.isin(place[source], family), _AMISS, _FED)
+    joined[1:][(source[1:] == source[:-1]) & (joined[1:] == _FED)] = _SHARED
+    joined = np.where(place[source] == before, parts.local[source], joined)
+    joined = np.where(within, _INSIDE, joined)
+    same, alike = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
+    same[1:] = (shape[1:] == shape[:-1]).all(axis=1) & (joined[1:] != _AMISS).all(axis=1)
+    alike[1:] = (joined[1:] == joined[:-1]).all(axis=1)
+    return same, alike
 
 
-def _state(wiring: Wiring, place: Numbers, a: int, b: int, parts: dict[int, _Part]) -> int:
-    """How many numbers go from ``a`` to ``b``."""
-    return int(sum(wiring.size[y] for y in parts[b].given.tolist() if place[y] == a))
+def _first_use(source: Numbers) -> Numbers:
+    """In every row, for every entry, the first column that has the same."""
+    order = np.argsort(source, axis=1, kind="stable")
+    ordered = np.take_along_axis(source, order, axis=1)
+    column = np.arange(source.shape[1])
+    begins = np.zeros_like(source)
+    begins[:, 1:] = np.where(ordered[:, 1:] != ordered[:, :-1], column[1:], 0)
+    first = np.take_along_axis(order, np.maximum.accumulate(begins, axis=1), axis=1)
+    result = np.empty_like(source)
+    np.put_along_axis(result, order, first, axis=1)
+    return result
+
+
+def _codes(wiring: Wiring, nodes: Numbers) -> Numbers:
+    """A number for what each node computes: the operation, the names of its parameters, the shape of the result."""
+    known: dict[Any, int] = {}
+    parts = [wiring.nodes[k] for k in nodes.tolist()]  # of parameters only the names: step t takes row t
+    shapes = [getattr(node.data, "shape", None) for node in parts]
+    params = [params and tuple(params) for params in map(attrgetter("params"), parts)]
+    kinds = zip(map(id, map(attrgetter("op"), parts)), shapes, params, strict=True)
+    return np.array([known.setdefault(kind, len(known)) for kind in kinds], np.intp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
@@ -16,6 +17,9 @@ from viz.model import Box, Edge, Frame, Graph, box_of
 from viz.places import Level
 from viz.text import clean
 from viz.wiring import Numbers, Wiring, wiring_of
+
+_BUNDLED_FROM = 4
+"""More arrows than these from one box of several nodes to one node are drawn as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Arrows(Mapping[tuple[Node, int], int | None]):
     def __init__(self, box_of: Mapping[Node, int], edges: Sequence[Edge], boxes: Sequence[Box]) -> None:
         self._box_of, self._boxes = box_of, boxes
         self._edges = {(edge.source, edge.target, edge.port): k for k, edge in enumerate(edges)}
+        self._first = {(edge.source, edge.target): k for k, edge in reversed(list(enumerate(edges)))}
 
     def __getitem__(self, key: tuple[Node, int]) -> int | None:
         node, position = key
@@ -55,7 +60,9 @@ class Arrows(Mapping[tuple[Node, int], int | None]):
         source, target = self._box_of[inputs[position]], self._box_of[node]
         if source == target:
             return None
-        return self._edges[source, target, 0 if self._boxes[target].group else position]
+        if self._boxes[target].group is None and (source, target, position) in self._edges:
+            return self._edges[source, target, position]
+        return self._first[source, target]
 
     def __iter__(self) -> Iterator[tuple[Node, int]]:
         return ((node, k) for node in self._box_of for k in range(len(node.inputs)))
@@ -120,7 +127,9 @@ def view_of(
 
 def _check(option: str, given: object, known: Sequence[object]) -> None:
     if not any(given is one or (type(given) is str and given == one) for one in known):
-        raise ValueError(f"{option} is one of {', '.join(map(repr, known))}, not {clean(repr(given), 60)}")
+        near = difflib.get_close_matches(str(given), [str(one) for one in known], n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{option} is one of {', '.join(map(repr, known))}, not {clean(repr(given), 60)}{meant}")
 
 
 def _seen(wiring: Wiring, partition: Partition, outputs: Sequence[Node]) -> View:
@@ -130,8 +139,8 @@ def _seen(wiring: Wiring, partition: Partition, outputs: Sequence[Node]) -> View
     first = members[np.cumsum(size) - size]
     alone = size == 1
     a, b = partition.group[wiring.source], partition.group[wiring.target]
-    port = np.where(alone[b], wiring.position, 0)
     crossing = np.flatnonzero(a != b)
+    port = _bundled(a, b, np.where(alone[b], wiring.position, 0), crossing[alone[b[crossing]] & ~alone[a[crossing]]])
     order = _inputs_first(a[crossing], b[crossing], partition.group[wiring.outputs], len(size))
     number = np.empty(len(size), np.intp)
     number[order] = np.arange(len(order))
@@ -158,6 +167,16 @@ def _seen(wiring: Wiring, partition: Partition, outputs: Sequence[Node]) -> View
     home = dict(zip(nodes, number[partition.group].tolist(), strict=True))
     graph = Graph(tuple(boxes), tuple(edges), tuple(frames))
     return View(graph, nodes, home, Arrows(home, edges, boxes), partition.level, partition.note)
+
+
+def _bundled(source: Numbers, target: Numbers, port: Numbers, among: Numbers) -> Numbers:
+    """The ports, where many inputs of one node that come from one box of many nodes share an arrow."""
+    pairs = source[among] * (int(target.max(initial=0)) + 1) + target[among]
+    _, first, which, count = np.unique(pairs, return_index=True, return_inverse=True, return_counts=True)
+    shared = count[which] > _BUNDLED_FROM
+    port = port.copy()
+    port[among[shared]] = port[among[first[which]]][shared]
+    return port
 
 
 def _inputs_first(source: Numbers, target: Numbers, outputs: Numbers, count: int) -> list[int]:
@@ -205,7 +224,7 @@ def _leaving(wiring: Wiring, group: Numbers) -> dict[int, list[int]]:
 
 
 def _aliases(wiring: Wiring, outputs: Sequence[Node]) -> dict[Node, str]:
-    """What explain calls the nodes without a label, where it tells one story of few enough nodes to be followed."""
+    """What explain calls nodes, if not by their label, where it tells one story of few enough nodes to be followed."""
     if len(set(outputs)) != 1 or len(wiring.nodes) > SINGLE:
         return {}
-    return {node: name for node, name in names_of(outputs[0]).items() if not node.label and node.requires_grad}
+    return {node: name for node, name in names_of(outputs[0]).items() if node.requires_grad and name != node.label}

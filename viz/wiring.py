@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from autodiff import Node
 from autodiff.errors import leaf_changed
-from viz.model import in_order
 
 Numbers = NDArray[np.intp]
 
@@ -58,10 +57,8 @@ def wiring_of(outputs: Sequence[Node]) -> Wiring:
     Raises:
         GraphError: a leaf was changed after a node was computed from it.
     """
-    nodes = in_order(outputs)
-    count = len(nodes)
-    number = {node: k for k, node in enumerate(nodes)}
-    inputs = [node.inputs for node in nodes]
+    number, inputs = _walked(outputs)
+    nodes, count = list(number), len(number)
     ports = np.fromiter(map(len, inputs), np.intp, count)
     source = np.fromiter([number[x] for given in inputs for x in given], np.intp)
     target = np.repeat(np.arange(count), ports)
@@ -84,6 +81,30 @@ def wiring_of(outputs: Sequence[Node]) -> Wiring:
         scopes=list(places),
         outputs=np.fromiter([number[node] for node in outputs], np.intp),
     )
+
+
+def _walked(outputs: Sequence[Node]) -> tuple[dict[Node, int], list[tuple[Node, ...]]]:
+    """Every node with its number, in the order of ``model.in_order``, and the inputs of each."""
+    number: dict[Node, int] = {}
+    given: list[tuple[Node, ...]] = []
+    stack: list[tuple[Node, tuple[Node, ...] | None]] = [(node, None) for node in reversed(outputs)]
+    while stack:
+        node, inputs = stack.pop()
+        if node in number:
+            continue
+        if inputs is None:
+            inputs = node.inputs
+            stack.append((node, inputs))
+            depth = len(stack)
+            for x in inputs[::-1]:
+                if x not in number:
+                    stack.append((x, None))
+            if len(stack) > depth:
+                continue
+            stack.pop()
+        number[node] = len(number)
+        given.append(inputs)
+    return number, given
 
 
 def _each(nodes: Sequence[Node], name: str, kind: Any) -> NDArray[Any]:
