@@ -60,11 +60,11 @@ def test_several_forecasts_differ_by_more_than_colour_and_their_bars_stand_side_
 
 
 def test_the_split_is_marked_in_both_panels_and_errors_count_from_it():
-    predictions = np.array(SERIES) + [5, 5, 5, 1, -1, 1]
+    predictions = np.array(SERIES) + [5, 5, 5, 3, -1, 1]
     axes = plots.forecast(SERIES, predictions, split=3)
     for panel in axes.figure.axes:
         assert [line.get_xdata()[0] for line in panel.get_lines() if line.get_linestyle() == "--"][-1] == 3
-    assert legend(axes)[1] == "forecast: RMSE 1"
+    assert legend(axes)[1] == f"forecast: RMSE {math.sqrt((9 + 1 + 1) / 3):.4g}"
     assert [text.get_text() for text in axes.texts] == ["unseen →"]
     axes = plots.forecast(SERIES, predictions, split={"test": 4, "validation": 2})
     assert [text.get_text() for text in axes.texts] == ["validation →", "test →"]
