@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from itertools import groupby
 from math import hypot
 
 from viz.face import HEADER, Face, Text, described, hover
@@ -228,17 +229,20 @@ def heat_map(heat: Heat) -> str:
     """One path for all cells of a level, so that a theme can colour them; dashes and crosses on top."""
     cells: dict[int, list[str]] = {}
     marks: list[str] = []
-    size = _round(heat.cell)
     for i, row in enumerate(heat.levels):
+        start = 0
+        for level, run in groupby(row):  # neighbours of one level are drawn at one stroke, in units of cells
+            length = len(list(run))
+            cells.setdefault(level or 0, []).append(f"M{start} {i}h{length}v1h-{length}z")
+            start += length
         for j, level in enumerate(row):
-            x, y = heat.x + j * heat.cell, heat.y + i * heat.cell
-            cells.setdefault(level or 0, []).append(f"M{_round(x)} {_round(y)}h{size}v{size}h-{size}z")
-            marks += _mark(level, x + heat.cell / 2, y + heat.cell / 2, heat.cell / 4)
-    paths = [element("path", d="".join(d), class_=level_class(level)) for level, d in sorted(cells.items())]
-    paths.append(element("rect", x=heat.x, y=heat.y, width=heat.width, height=heat.height, class_="frame"))
-    if marks:
-        paths.append(element("path", d="".join(marks), class_="mark"))
-    return element("g", *paths, class_="heat")
+            marks += _mark(level, heat.x + (j + 0.5) * heat.cell, heat.y + (i + 0.5) * heat.cell, heat.cell / 4)
+    colours = [element("path", d="".join(d), class_=level_class(level)) for level, d in sorted(cells.items())]
+    scaled = element(
+        "g", *colours, transform=f"translate({_round(heat.x)} {_round(heat.y)}) scale({_round(heat.cell)})"
+    )
+    frame = element("rect", x=heat.x, y=heat.y, width=heat.width, height=heat.height, class_="frame")
+    return element("g", scaled, frame, element("path", d="".join(marks), class_="mark") if marks else "", class_="heat")
 
 
 def _mark(level: int | None, x: float, y: float, r: float) -> list[str]:
