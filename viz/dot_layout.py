@@ -9,6 +9,8 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
+import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from math import isfinite
@@ -17,6 +19,7 @@ from viz.layout import Direction, Layout, Point, fitted
 from viz.model import Edge
 
 _INCH = 72.0  # dot measures in inches, and 72 of our pixels make one
+_LONGEST = 200_000_000  # bytes of an answer: a hundred times what a readable picture takes
 
 
 class DotError(RuntimeError):
@@ -57,37 +60,50 @@ def _source(sizes: Sequence[Point], edges: Sequence[Edge], direction: Direction)
 
 
 def _run(source: str, limit: float) -> str:
-    try:
-        process = subprocess.Popen(
-            ["dot", "-Tplain"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except FileNotFoundError:
-        raise DotError("Graphviz is not installed (there is no program dot)") from None
-    except OSError as error:
-        raise DotError(f"the program dot cannot be started ({error.strerror})") from None
-    with process:
+    """What ``dot`` answers. It reads and writes files: no pipe can break, fill up, or be kept open by others."""
+    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as answer:
+        asked.write(source.encode())
+        asked.seek(0)
         try:
-            answer, _ = process.communicate(source.encode(), timeout=limit)
-        except subprocess.TimeoutExpired:
-            raise DotError(f"dot was stopped after {limit:g} s") from None
+            process = subprocess.Popen(
+                ["dot", "-Tplain"], stdin=asked, stdout=answer, stderr=subprocess.DEVNULL, start_new_session=True
+            )
+        except FileNotFoundError:
+            raise DotError("Graphviz is not installed (there is no program dot)") from None
+        except OSError as error:
+            raise DotError(f"the program dot cannot be started ({error.strerror})") from None
+        try:
+            _wait(process, answer.fileno(), limit)
         finally:
             _end(process)
-    if process.returncode:
-        raise DotError(f"dot failed with exit code {process.returncode}")
-    return answer.decode("ascii", "replace")
+        if process.returncode:
+            raise DotError(f"dot failed with exit code {process.returncode}")
+        answer.seek(0)
+        return answer.read().decode("ascii", "replace")
+
+
+def _wait(process: subprocess.Popen[bytes], answer: int, limit: float) -> None:
+    """Until it has ended, unless that takes longer than ``limit`` seconds or its answer has no end."""
+    stop = time.monotonic() + limit
+    while True:
+        left = stop - time.monotonic()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, min(left, 0.2)))
+            return
+        if left <= 0:
+            raise DotError(f"dot was stopped after {limit:g} s")
+        if os.fstat(answer).st_size > _LONGEST:
+            raise DotError("dot was stopped, since its answer had no end")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Stop it and whatever it has started, so that nothing keeps its pipes open."""
+    """Stop it and whatever it has started, so that nothing is left behind."""
     if process.poll() is None:
         if hasattr(os, "killpg"):
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
         process.kill()
+        process.wait()
 
 
 def _read(answer: str, sizes: Sequence[Point], edges: Sequence[Edge]) -> Layout:
@@ -97,7 +113,7 @@ def _read(answer: str, sizes: Sequence[Point], edges: Sequence[Edge]) -> Layout:
     for line in answer.splitlines():
         kind, *words = line.split()
         if kind == "node":
-            middles[words[0]] = next(_points(words[1:3]))
+            (middles[words[0]],) = _points(words[1:3])
         elif kind == "edge":
             count = int(words[2])
             curve = list(_points(words[3 : 3 + 2 * count]))

@@ -1,11 +1,13 @@
 """Layout by Graphviz, present, absent and broken."""
 
 import os
+import re
 import shutil
 import stat
 import sys
 import time
 
+import psutil
 import pytest
 
 from autodiff import Value
@@ -83,6 +85,11 @@ FAILURES = {
     "garbage": ("cat >/dev/null; echo '<html>node n0'; head -c 1000 /dev/urandom", "no layout"),
     "words for numbers": ("cat >/dev/null; echo 'node n0 a b'", "no layout"),
     "not a number": ("cat >/dev/null; for k in 0 1 2 3; do echo node n$k nan inf; done", "no layout"),
+    "nothing but space": ("echo; echo ' '; echo", "no layout"),
+    "boxes without a place": ("echo node n0; echo stop", "no layout"),
+    "numbers beyond all bounds": ("echo node n0 1e999 1; echo stop", "no layout"),
+    "edges beyond all bounds": ("echo edge n0 n2 99999999999999999999 1 1", "no layout"),
+    "other boxes": ("for k in 4 5 6 7; do echo node n$k $k 1; done", "no layout"),
     "half an answer": ("cat >/dev/null; echo 'node n0 1 1'; echo 'node n1 2 2'", "no layout"),
     "broken edges": (
         "cat >/dev/null; for k in 0 1 2 3; do echo node n$k $k 1; done; echo 'edge n0 n2 3 1 1 2 2 3 3'",
@@ -128,6 +135,81 @@ def test_a_hanging_dot_is_stopped_with_all_it_started(only, tmp_path):
             break
         time.sleep(0.1)
     assert not _is_running(child)
+
+
+STUBBORN = {
+    "deaf to signals": "trap '' TERM INT HUP; while :; do sleep 1; done",
+    "silent and running": "exec 1>&- 2>&-; sleep 60",
+    "slow to read": "sleep 60; cat > /dev/null",
+    "stopped": "kill -STOP $$",
+}
+
+
+@needs_scripts
+@pytest.mark.parametrize("kind", STUBBORN)
+def test_a_dot_that_will_not_end_is_ended(only, kind):
+    only(STUBBORN[kind])
+    start = time.perf_counter()
+    picture = draw(shared(), time_limit=0.3)
+    assert time.perf_counter() - start < 20
+    assert "stopped after 0.3 s" in picture.note
+    assert picture.layout.engine == "builtin"
+
+
+@needs_scripts
+def test_an_answer_without_end_is_cut_short(only, monkeypatch):
+    monkeypatch.setattr("viz.dot_layout._LONGEST", 1_000_000)
+    only("exec yes 'node n0 1 1'")
+    start = time.perf_counter()
+    assert "its answer had no end" in draw(shared(), time_limit=60).note
+    assert time.perf_counter() - start < 30
+
+
+@needs_scripts
+def test_what_outlives_dot_is_not_waited_for(only):
+    only("setsid sleep 3 & exit 0")
+    start = time.perf_counter()
+    assert "no layout" in draw(shared(), time_limit=60).note
+    assert time.perf_counter() - start < 30
+
+
+@needs_scripts
+def test_a_large_question_to_a_dot_that_does_not_listen(only):
+    only("exit 4")
+    y = Value(1.0)
+    for _ in range(3000):
+        y = -y
+    assert "exit code 4" in draw(y, full=True).note
+
+
+@needs_scripts
+@pytest.mark.parametrize(
+    ("content", "mode"), [("#!/bin/sh\n", 0o644), ("#!/nowhere/sh\n", 0o755), ("\x7fELF rubbish", 0o755), (None, 0o755)]
+)
+def test_what_is_called_dot_and_cannot_be_started(tmp_path, monkeypatch, content, mode):
+    dot = tmp_path / "dot"
+    if content is None:
+        dot.mkdir()
+    else:
+        dot.write_text(content)
+        dot.chmod(mode)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    picture = draw(shared())
+    assert picture.layout.engine == "builtin"
+    assert re.search("cannot be started|not installed", picture.note)
+    with pytest.raises(DotError, match='layout="builtin"'):
+        draw(shared(), layout="dot")
+
+
+@needs_scripts
+def test_nothing_is_left_behind(only):
+    """Neither a process nor an open file, however dot fails."""
+    me = psutil.Process()
+    before = len(me.children()), me.num_fds()
+    for script, _ in FAILURES.values():
+        only(script)
+        draw(shared())
+    assert (len(me.children()), me.num_fds()) == before
 
 
 def _is_running(process):
