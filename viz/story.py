@@ -28,6 +28,8 @@ Kind = Literal["forward", "seed", "backward", "update", "restart"]
 Row = tuple[str, str, str]
 """What it is, what may be seen at once, and what gives away the number that a reader could predict."""
 
+_SHORT = 6  # entries of an array that is written out
+
 NOTHING: Any = object()
 """Stands for a number that a step leaves as it is."""
 
@@ -300,19 +302,21 @@ def backward_told(
 
 def forward_rows(told: ForwardStep) -> tuple[Row, ...]:
     """The arithmetic of one operation."""
-    rows: list[Row] = [("operation", f"{told.name} = {told.formula}", "")]
-    rows.append(("numbers", told.numbers.replace("-", MINUS), f" = {shown(told.result)}"))
-    return tuple(rows)
+    operation, result = f"{told.name} = {told.formula}", shown(told.result)
+    if _is_long(told.result, *(x.data for x in told.node.inputs)):
+        return (("operation", operation, ""), ("result", "", result))
+    return (("operation", operation, ""), ("numbers", told.numbers.replace("-", MINUS), f" = {result}"))
 
 
 def backward_rows(told: BackwardStep) -> tuple[Row, ...]:
     """The arithmetic of one arrow: the local rule, upstream times local, and the running sum."""
     name, to, flow = told.name, told.input_name, shown(told.contribution)
     if told.local is None:
-        rows: list[Row] = [("contribution", f"{told.formula}", f" = {flow}")]
+        rows: list[Row] = [("contribution", told.formula, f" = {flow}")]
     else:
         chain = [shown(told.local)]
-        if told.numbers not in (told.formula, number_text(told.local)):
+        is_long = _is_long(told.local, told.node.data, *(x.data for x in told.node.inputs))
+        if not is_long and told.numbers not in (told.formula, number_text(told.local)):
             chain.insert(0, told.numbers.replace("-", MINUS))
         result = "".join(f" = {text}" for text in chain if text != told.formula)
         rows = [("local derivative", f"∂{name}/∂{to} = {told.formula}", result)]
@@ -324,8 +328,25 @@ def backward_rows(told: BackwardStep) -> tuple[Row, ...]:
 
 
 def shown(x: Any) -> str:
-    """A number to four digits, or the beginning of an array."""
-    return number(x) if np.size(x) == 1 else number_text(x).replace("-", MINUS)
+    """A number to four digits; a short array whole, and of a long one its shape and range.
+
+    >>> shown(1 / 3), shown(np.array([1.0, -2.0]))
+    ('0.3333', '[ 1., −2.]')
+    >>> shown(np.linspace(-1, 1, 12).reshape(3, 4))
+    '(3 × 4 numbers, −1.0 … 1.0)'
+    """
+    if np.size(x) == 1:
+        return number(x)
+    if not _is_long(x) or np.asarray(x).dtype.kind not in "biuf":
+        return number_text(x).replace("-", MINUS)
+    low, high = number(np.min(x)), number(np.max(x))
+    span = low if low == high else f"{low} … {high}"
+    return f"({' × '.join(map(str, np.shape(x)))} numbers, {span})"
+
+
+def _is_long(*arrays: Any) -> bool:
+    """Whether one of them would fill a line."""
+    return any(np.size(x) > _SHORT for x in arrays)
 
 
 def bracketed(text: str) -> str:

@@ -148,6 +148,7 @@ def _slim(svg: str, arrows: int) -> str:
         return "\n".join([f"{title[1]}<title>{first}", *(line for line in rest if line.startswith("in "))]) + "</title>"
 
     slim = re.sub(r'(<g class="node[^>]*>)<title>([^<]*)</title>', heading, svg)
+    slim = re.sub(r'(<g class="node[^>]*) aria-label="[^"]*"', r"\1", slim)
     if arrows > _MOST_FINE:
         slim = re.sub(r'<path d="([^"]*)" class="edge"', lambda d: f'<path d="{_coarse(d[1])}" class="edge"', slim)
     return slim if arrows <= _MOST_TITLES else re.sub(r'(<g class="arrowed[^>]*>)<title>[^<]*</title>', r"\1", slim)

@@ -369,6 +369,10 @@
 
   // ── the slider's phases, the size of the drawing, what is in view ─────────────────────────────────
   function drawPhases() {
+    const where = $("where");
+    where.style.minWidth = "";
+    where.textContent = `Step ${steps.length} of ${steps.length}, ${rounds && !bug ? `round ${rounds + 1}, ` : ""}backward`;
+    where.style.minWidth = where.offsetWidth + 1 + "px"; // so that nothing moves while one walks
     const parts = [];
     for (const step of steps) {
       const name = PHASES[step[KIND]];
