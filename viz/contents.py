@@ -43,7 +43,7 @@ def group_box(wiring: Wiring, name: str, members: Numbers, leaving: Sequence[int
             parameters=int(size[~made & carries].sum()),
             constants=int(size[~made & ~carries].sum()),
             leaving=tuple(
-                Leaving(clean(_name(x)), x.data, x.grad if x.requires_grad else None, x.requires_grad) for x in shown
+                Leaving(label_of(x), x.data, x.grad if x.requires_grad else None, x.requires_grad) for x in shown
             ),
             leaves=len(out),
             least=least,
@@ -55,8 +55,9 @@ def group_box(wiring: Wiring, name: str, members: Numbers, leaving: Sequence[int
     )
 
 
-def _name(node: Node) -> str:
-    return node.label or (node.op.symbol if node.op else "")
+def label_of(node: Node) -> str:
+    """What a node is called in a box of several: its label, or the sign of its operation."""
+    return clean(node.label or (node.op.symbol if node.op else ""))
 
 
 def _range(nodes: Sequence[Node]) -> tuple[Any, Any]:

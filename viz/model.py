@@ -95,7 +95,8 @@ class Box:
 class Edge:
     """Box ``source`` is input number ``port`` of box ``target``, which has ``ports`` inputs.
 
-    Into a box of several nodes leads one edge from each box that feeds it; ``numbers`` come over an edge.
+    Into a box of several nodes leads one edge from each box that feeds it; ``numbers`` come over an edge. If they are
+    those of one node in a box of several, ``carried`` is what it is called.
     """
 
     source: int
@@ -103,6 +104,7 @@ class Edge:
     port: int
     ports: int
     numbers: int = 1
+    carried: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from viz.places import OUTSIDE, is_inside
 from viz.text import clean
 from viz.wiring import Numbers, Wiring
 
-_STRETCH = re.compile(r"(?:(.+)/)?operations? ([0-9,]+)(?: ?[-–] ?([0-9,]+))?")
+_STRETCH = re.compile(r"(?:(.+)/)?operations? ([0-9,]{1,20})(?: ?[-–] ?([0-9,]{1,20}))?")
 _LISTED = 6
 
 

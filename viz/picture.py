@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from autodiff import Node
-from viz.collapse import LARGEST, Roll
+from viz.collapse import LARGEST
 from viz.dot_source import digraph
 from viz.export import saved
 from viz.face import face_of
@@ -18,6 +18,7 @@ from viz.layout import Direction, Layout
 from viz.model import Graph
 from viz.places import Level
 from viz.placing import Engine
+from viz.rolling import Roll
 from viz.style import Theme
 from viz.svg import svg_of
 from viz.text import clean

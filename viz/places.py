@@ -13,7 +13,7 @@ OUTSIDE = "outside scopes"
 """What the operations without a scope are called where they share a box."""
 
 _STEP = re.compile(r"(time|step|steps|timestep|time[ _-]step|t)[ ._=:#-]*[0-9]+", re.IGNORECASE)
-_NUMBER = re.compile(r"[0-9]+$")
+_NUMBER = re.compile(r"[0-9]{1,15}$")
 
 
 def place_of(scope: str, grain: Grain) -> str:
@@ -43,6 +43,16 @@ def step_of(scope: str) -> str:
 def is_inside(scope: str, place: str) -> bool:
     """Whether a scope is the place, or lies in it."""
     return not place or scope == place or scope.startswith(place + "/")
+
+
+def around(place: str) -> set[str]:
+    """The place and all that it lies in.
+
+    >>> sorted(around("cells.0/step 7"))
+    ['cells.0', 'cells.0/step 7']
+    """
+    parts = place.split("/")
+    return {"/".join(parts[:depth]) for depth in range(1, len(parts) + 1)}
 
 
 def kind_and_number(place: str) -> tuple[str, int]:

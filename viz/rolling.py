@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from viz.places import kind_and_number
+from viz.places import Grain, around, is_inside, kind_and_number, place_of, step_of
 from viz.wiring import Numbers, Wiring
+
+ROLLED_FROM = 9
+"""So many repeated time steps are rolled without being asked."""
+
+Roll = bool | Literal["auto"]
 
 _INSIDE, _SHARED, _FED, _AMISS = -1, -2, -3, -4
 """Where an input comes from, if not from the repeat before: from the same repeat, from a node that all repeats share,
@@ -32,6 +37,36 @@ class Run:
     places: tuple[str, ...]
     state: int
     begin: frozenset[int] = frozenset()
+
+
+def repeats(wiring: Wiring, grain: Grain, roll: Roll) -> list[Run]:
+    """What can be rolled at a grain that tells the repeats apart: time steps, or, with True, whatever repeats."""
+    if not roll:
+        return []
+
+    def wanted(place: str) -> bool:
+        return place_of(place, grain) == place
+
+    if roll == "auto":
+        return runs(wiring, list(map(step_of, wiring.scopes)), ROLLED_FROM, wanted)
+    found: list[Run] = []
+    taken: set[str] = set()
+    for depth in range(1, 2 + max(scope.count("/") for scope in wiring.scopes)):
+        of = ["/".join(scope.split("/")[:depth]) if scope.count("/") >= depth - 1 else "" for scope in wiring.scopes]
+        found += runs(wiring, ["" if around(place) & taken else place for place in of], 2, wanted)
+        taken |= {place for run in found for place in run.places}
+    return found
+
+
+def without(run: Run, part: str) -> list[Run]:
+    """What is left of a run when a part of it is open."""
+    rows: list[list[str]] = [[]]
+    for place in run.places:
+        if is_inside(part, place) or is_inside(place, part):
+            rows.append([])
+        else:
+            rows[-1].append(place)
+    return [replace(run, places=tuple(row)) for row in rows if len(row) > 1]
 
 
 def runs(wiring: Wiring, of: Sequence[str], least: int, wanted: Callable[[str], bool]) -> list[Run]:

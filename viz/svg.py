@@ -186,11 +186,12 @@ def _edge(graph: Graph, edge: Edge, route: Sequence[Point], mark: str) -> str:
     source, target = graph.boxes[edge.source], graph.boxes[edge.target]
     which = f", input {edge.port + 1} of {edge.ports}" if edge.ports > 1 else ""
     flow = f", {edge.numbers:,} numbers" if edge.numbers > 1 else ""
+    carried = f" ({edge.carried})" if edge.carried else ""
     thick = min(len(f"{edge.numbers}") - 1, THICKEST)
     line, head = arrow_of(route)
     return element(
         "g",
-        element("title", escape(f"{source.name or described(source)} → {target.name}{which}{flow}")),
+        element("title", escape(f"{source.name or described(source)}{carried} → {target.name}{which}{flow}")),
         element("path", d=line, class_="edge"),
         element("path", d=head, class_="arrow"),
         class_=" ".join(filter(None, ["arrowed", f"n{thick}" if thick else "", mark])),

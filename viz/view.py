@@ -11,10 +11,12 @@ import numpy as np
 
 from autodiff import Node
 from autodiff.explanation import names_of
-from viz.collapse import SINGLE, Partition, Roll, partition_of
-from viz.contents import group_box
+from viz.collapse import SINGLE, partition_of
+from viz.contents import group_box, label_of
+from viz.leaves import Partition
 from viz.model import Box, Edge, Frame, Graph, box_of
 from viz.places import Level
+from viz.rolling import Roll
 from viz.text import clean
 from viz.wiring import Numbers, Wiring, wiring_of
 
@@ -206,12 +208,15 @@ def _edges(
     passing = np.unique(np.stack([which.reshape(-1), wiring.source[crossing]], axis=1), axis=0)
     numbers = np.zeros(len(kinds), np.intp)
     np.add.at(numbers, passing[:, 0], wiring.size[passing[:, 1]])
-    single = np.array([box.group is None for box in boxes], bool)
+    nodes = np.bincount(passing[:, 0], minlength=len(kinds))
     ports = np.bincount(wiring.target, minlength=len(wiring.nodes))[wiring.target[crossing[at]]]
-    ports = np.where(single[kinds[:, 0]], ports, 1)
-    order = np.lexsort((at, kinds[:, 0]))
-    rows = np.concatenate([kinds, ports[:, None], numbers[:, None]], axis=1)[order].tolist()
-    return [Edge(a, b, where, among, flow) for b, where, a, among, flow in rows]
+    edges = []
+    for k in np.lexsort((at, kinds[:, 0])).tolist():
+        b, where, a = kinds[k].tolist()
+        one = boxes[a].group is not None and nodes[k] == 1
+        name = label_of(wiring.nodes[wiring.source[crossing[at[k]]]]) if one else ""
+        edges.append(Edge(a, b, where, 1 if boxes[b].group else int(ports[k]), int(numbers[k]), name))
+    return edges
 
 
 def _leaving(wiring: Wiring, group: Numbers) -> dict[int, list[int]]:
