@@ -7,6 +7,8 @@ from decimal import MAX_EMAX, MIN_EMIN, Decimal, Inexact, localcontext
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 DIGITS = 4
 MINUS = "−"
 
@@ -31,32 +33,34 @@ def number(x: Any) -> str:
         return str(x)
     if isinstance(x, Fraction):
         return _fraction(x)
-    if isinstance(x, complex):
+    if isinstance(x, complex | np.clongdouble):
         sign = "" if number(x.imag).startswith(MINUS) else "+"
         return f"{number(x.real)}{sign}{number(x.imag)}j"
     if isinstance(x, int):
         if abs(x) < _LONGEST_INTEGER:
             return str(x).replace("-", MINUS)
         return _tidy(_decimal(Fraction(x)))
+    if isinstance(x, np.longdouble) and float(x) != x and x == x:  # beyond what a float can hold
+        return _tidy(_decimal(Fraction(*x.as_integer_ratio())))
     return _float(float(x))
 
 
 def exact(x: Any) -> str:
     """``x`` in full precision, as Python writes it, and without NumPy's names around it.
 
-    >>> exact(0.1 + 0.2), exact(Fraction(7, 3))
-    ('0.30000000000000004', '7/3')
+    >>> exact(0.1 + 0.2), exact(np.float32(0.1)), exact(Fraction(7, 3))
+    ('0.30000000000000004', '0.10000000149011612', '7/3')
     """
     x = plain(x)
     if isinstance(x, Fraction):
         return str(x) if _is_short(x, 2000) else number(x)
     if isinstance(x, int):
         return str(x) if _is_short(Fraction(x), 2000) else number(x)
-    return repr(x)
+    return str(x) if isinstance(x, np.generic) else repr(x)
 
 
 def plain(x: Any) -> Any:
-    """A NumPy number as the Python number that it is."""
+    """A NumPy number as the Python number that it is, if there is one."""
     item = getattr(x, "item", None)
     return item() if callable(item) else x
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from viz.format import exact, number
+from viz.text import clean, is_plain
 
 
 def read(text):
@@ -49,6 +50,23 @@ def read(text):
         (np.float32(0.1), "0.1000"),
         (np.int64(7), "7"),
         (np.array(2.5), "2.5"),
+        (np.bool_(True), "True"),
+        (np.int8(-128), "−128"),
+        (np.uint64(2**64 - 1), "1.845e19"),
+        (np.float16(65504), "65504.0"),
+        (np.float32(1e-45), "1.401e−45"),
+        (np.complex64(1 - 2j), "1.0−2.0j"),
+        (np.clongdouble(0.5 + 2j), "0.5+2.0j"),
+        (np.array([[1.5]])[0, 0], "1.5"),
+        (complex(-0.0, math.inf), "−0.0+infj"),
+        (complex(0, -math.nan), "0.0+NaNj"),
+        (-(10**400), "−1e400"),
+        (9_999_999, "9999999"),
+        (10_000_000, "1e7"),
+        (Fraction(123_456_789, 1000), "≈1.235e5"),
+        (1e6, "1e6"),
+        (999_999.9, "999999.9"),
+        (9.9999e-5, "0.0001000"),
     ],
 )
 def test_as_a_reader_expects(x, shown):
@@ -103,6 +121,65 @@ def test_a_complex_number_is_its_two_parts(z):
 @given(st.floats(allow_nan=False))
 def test_full_precision_reads_back(x):
     assert float(exact(np.float64(x))) == x
+
+
+NUMBERS = st.one_of(
+    st.floats(),
+    st.integers(),
+    st.integers(10**300, 10**320),
+    st.fractions(),
+    st.complex_numbers(),
+    st.booleans(),
+    *[st.integers(0, 2**8 - 1).map(np.dtype(code).type) for code in "BHILQ"],
+    *[st.integers(-(2**7), 2**7 - 1).map(np.dtype(code).type) for code in "bhilq"],
+    *[st.floats(width=16).map(np.dtype(code).type) for code in "efdg"],
+    *[st.complex_numbers(max_magnitude=1e30).map(np.dtype(code).type) for code in "FDG"],
+    st.booleans().map(np.bool_),
+)
+
+
+@given(NUMBERS)
+def test_any_number_is_short_and_made_of_signs_that_fonts_hold(x):
+    """With an array of one number too, and without a warning."""
+    for given_as in (x, np.array(x)) if isinstance(x, np.generic) else (x,):
+        shown = number(given_as)
+        assert shown
+        assert len(shown) <= 2 * len("−1.235e−4000") + 2
+        assert is_plain(shown)
+        assert clean(shown) == shown
+        assert "-" not in shown
+        assert "np." not in shown + exact(given_as)
+
+
+@given(st.floats(-64000, 64000, width=16), st.sampled_from("efdg"))
+def test_the_same_number_of_another_type_reads_the_same(x, code):
+    assert number(np.dtype(code).type(x)) == number(x)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
+def test_more_is_never_shown_as_less(a, b):
+    a, b = sorted([a, b])
+    assert read(number(a)) <= read(number(b))
+
+
+@given(st.integers(-16000, 16000), st.integers(1, 9))
+def test_numbers_beyond_the_range_of_floats_keep_their_size(power, digit):
+    for x in (Fraction(digit) * Fraction(10) ** power, digit * 10 ** abs(power)):
+        mantissa, _, exponent = number(x).lstrip("≈").replace("−", "-").partition("e")
+        if exponent:
+            assert (float(mantissa), int(exponent)) == (digit, power if isinstance(x, Fraction) else abs(power))
+        else:
+            assert Fraction(mantissa) == x
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).max == np.finfo(float).max, reason="long doubles are doubles here")
+@pytest.mark.parametrize(
+    ("text", "shown"), [("1e4000", "1.000e4000"), ("-2.5e-4000", "−2.500e−4000"), ("0.1", "0.1000")]
+)
+def test_long_doubles_do_not_become_infinite(text, shown):
+    x = np.longdouble(text)
+    assert number(x) == shown
+    assert np.longdouble(exact(x)) == x
 
 
 def test_full_precision_of_a_huge_fraction_stays_writable():
