@@ -36,6 +36,11 @@ class Heat:
         """Of the whole map, in pixels."""
         return self.cell * len(self.levels)
 
+    @property
+    def cells(self) -> int:
+        """How many entries it shows."""
+        return len(self.levels) * len(self.levels[0])
+
     def at(self, x: float, y: float) -> Heat:
         """The same map with its upper left corner at ``(x, y)``."""
         return replace(self, x=x, y=y)

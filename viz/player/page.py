@@ -109,6 +109,7 @@ def page_of(
     }
     own = files("viz.player")
     css, script = (_unindented(own.joinpath(name).read_text("utf-8")) for name in ("player.css", "player.js"))
+    css = re.sub(r" ?([{};]) ?", r"\1", css)
     styles = [css, *re.findall(r"<style>(.*?)</style>", svg, re.DOTALL)]
     policy = (
         f"default-src 'none'; style-src {' '.join(map(_hash, styles))}; script-src {_hash(script)};"

@@ -12,6 +12,7 @@ from viz.face import Face, Text, face_of
 from viz.format import exact
 from viz.framing import Arrangement, arranged
 from viz.layout import Direction, Layout
+from viz.lettering import PAD
 from viz.model import Box, Graph
 from viz.placing import Engine
 from viz.player.rounds import Play
@@ -26,6 +27,7 @@ NABLA = "∇"
 _MOST_DOTS = 6
 _MOST_TURNED = 100  # arrows: a larger graph is scrolled on a narrow screen in any case
 _DOTS_HEIGHT = 15
+_MOST_CELLS = 64  # of a heat map: larger ones would be most of the page
 _UNKNOWN = "?"
 
 Texts = tuple[str, ...]
@@ -136,7 +138,7 @@ class _Actor:
     def face(self, heats: bool) -> Face:
         """The widest face, with room for a gradient and for its absence, and with a dot for every path.
 
-        Heat maps are drawn once: where numbers change from round to round there are none.
+        Heat maps are drawn once, and only small ones: where numbers change from round to round there are none.
         """
         face = self.widest
         texts, height = list(face.texts), face.height
@@ -144,10 +146,13 @@ class _Actor:
         if places:
             pending = [text for text in face_of(_without_gradient(self.box)).texts if text.style == "pending"]
             texts += [replace(text, x=places[0].x, anchor=places[0].anchor) for text in pending]
+        if face.heats and not (heats and all(heat.cells <= _MOST_CELLS for heat in face.heats)):
+            height -= max(heat.height for heat in face.heats) + PAD
+            face = replace(face, heats=[])
         if self.paths > 1:
             texts.append(Text(face.width / 2, height + 3, dots(0, self.paths), DOTS))
             height += _DOTS_HEIGHT
-        return replace(face, height=height, texts=texts, heats=face.heats if heats else [])
+        return replace(face, height=height, texts=texts)
 
 
 def _words(style: str, face: Face) -> Texts:
