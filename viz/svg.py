@@ -13,8 +13,9 @@ from itertools import groupby
 from math import hypot
 
 from viz.face import HEADER, Face, Text, described, hover
-from viz.framing import TITLE, Arrangement, title_of, title_width
+from viz.framing import Arrangement
 from viz.heat import Heat
+from viz.inside import TITLE, title_of, title_width
 from viz.layout import ARROW, MARGIN, Layout, Point
 from viz.model import Box, Edge, Graph
 from viz.style import THICKEST, Theme, level_class, stylesheet
