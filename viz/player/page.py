@@ -148,7 +148,8 @@ def _slim(svg: str, arrows: int) -> str:
         first, *rest = title[2].split("\n")
         return "\n".join([f"{title[1]}<title>{first}", *(line for line in rest if line.startswith("in "))]) + "</title>"
 
-    slim = re.sub(r'(<g class="node[^>]*>)<title>([^<]*)</title>', heading, svg)
+    slim = re.sub(r"(<desc>[^<]*?) Output: [^<]*</desc>", r"\1</desc>", svg, count=1)  # no results before their time
+    slim = re.sub(r'(<g class="node[^>]*>)<title>([^<]*)</title>', heading, slim)
     slim = re.sub(r'(<g class="node[^>]*) aria-label="[^"]*"', r"\1", slim)
     if arrows > _MOST_FINE:
         slim = re.sub(r'<path d="([^"]*)" class="edge"', lambda d: f'<path d="{_coarse(d[1])}" class="edge"', slim)
