@@ -37,6 +37,7 @@ _SLOPE = 0.14  # gaps are wider where edges climb
 _BEND = 4.0  # width of the slot of a passing edge
 _BESIDE = 14.0  # between boxes of one rank
 _LANES = 9.0  # between passing edges
+_LEVEL = 0.1  # what differs by less is level
 _AFFORDABLE = 20_000  # ranks passed by edges that are drawn from end to end
 
 
@@ -220,19 +221,21 @@ def _gaps(climb: Sequence[float], room: float) -> list[float]:
 
 
 def _route(leaves: float, arrives: float, stops: Sequence[float], columns: Sequence[Point]) -> list[Point]:
-    """Straight through every rank at its stop, and curved in the gaps between."""
+    """Straight through every rank at its stop, and curved in the gaps between where the stops differ."""
     x, y = leaves, stops[0]
     route = [(x, y)]
     columns = [*columns[:-1], (columns[-1][0] - ARROW, arrives)]
     for to, (_, end), (start, _) in zip(stops[1:], columns, columns[1:], strict=False):
+        if abs(to - y) < _LEVEL:
+            continue
         if end > x:
-            route += _straight(x, end, y)
+            route += _straight((x, y), (end, y))
         middle = (end + start) / 2
         route += [(middle, y), (middle, to), (start, to)]
         x, y = start, to
-    return route + (_straight(x, arrives, y) if arrives > x else [])
+    return route + _straight((x, y), (arrives, stops[-1]))
 
 
-def _straight(x: float, to: float, y: float) -> list[Point]:
-    third = (to - x) / 3
-    return [(x + third, y), (to - third, y), (to, y)]
+def _straight(begin: Point, end: Point) -> list[Point]:
+    (x, y), (u, v) = begin, end
+    return [(x + (u - x) / 3, y + (v - y) / 3), (u - (u - x) / 3, v - (v - y) / 3), (u, v)]
