@@ -88,13 +88,16 @@ def _unknown(wiring: Wiring, name: str) -> str:
     listed = [repr(clean(place)) for place in known if place not in near][: _LISTED - len(near)]
     more = len(known) - len(near) - len(listed)
     rest = f" and {more:,} more" if more > 0 else ""
-    return f"there is no part {clean(repr(name), 60)} to open{meant} What can be opened: {', '.join(listed)}{rest}"
+    return (
+        f"there is no part {clean(repr(name), 60)} to open{meant or '.'} What can be opened: {', '.join(listed)}{rest}"
+    )
 
 
 def _openable(wiring: Wiring) -> list[str]:
-    """Every scope that holds operations, and every scope around one."""
+    """Every scope that holds operations, and every scope around one, in the order of creation."""
     places: dict[str, None] = {}
-    for k in np.unique(wiring.scope[wiring.made]).tolist():
+    scopes = wiring.scope[in_order_of_creation(wiring, wiring.made)]
+    for k in dict.fromkeys(scopes.tolist()):
         parts = wiring.scopes[k].split("/") if wiring.scopes[k] else []
         for depth in range(1, len(parts) + 1):
             places["/".join(parts[:depth])] = None
