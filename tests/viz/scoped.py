@@ -98,9 +98,9 @@ def array_steps(steps):
 def check(view, outputs):
     """All that must hold for a view, whatever was collapsed: exactly once, no cycle, exact counts."""
     graph = view.graph
-    assert set(outputs) <= set(view.nodes)
-    assert all(set(node.inputs) <= set(view.nodes) for node in view.nodes)
-    assert set(view.box_of) == set(view.nodes)
+    nodes, wanted = set(view.nodes), set(outputs)
+    assert wanted <= nodes == set(view.box_of)
+    assert all(x in nodes for node in view.nodes for x in node.inputs)
     members = Counter(view.box_of.values())
     assert set(members) == set(range(len(graph.boxes)))
     inside = {k: [] for k in members}
@@ -108,7 +108,7 @@ def check(view, outputs):
         inside[view.box_of[node]].append(node)
     for k, box in enumerate(graph.boxes):
         own = inside[k]
-        assert box.is_output == any(node in outputs for node in own)
+        assert box.is_output == any(node in wanted for node in own)
         if box.group is None:
             assert len(own) == 1
             assert box.data is own[0].data or box.data == own[0].data or own[0].data != own[0].data
