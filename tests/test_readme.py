@@ -5,26 +5,63 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from autodiff import TABLE, Value
-from viz import draw
+import pytest
+
+from autodiff import TABLE, Value, scope
+from viz import animate, draw, gradient_flow, paths
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+PICTURES = ROOT / "examples" / "pictures"
 
 
 def neuron():
     w, x, b = Value(0.5, label="w"), Value(2.0, label="x"), Value(-0.3, label="b")
     loss = ((w * x + b).tanh() * w - 1) ** 2
     loss.label = "loss"
+    return loss
+
+
+def differentiated_neuron():
+    loss = neuron()
     loss.backward()
     return loss
 
 
-def test_the_picture_is_that_of_the_example():
-    kept = ROOT / "examples" / "pictures" / "neuron.svg"
-    assert kept.read_text(encoding="utf-8") == draw(neuron(), layout="builtin").svg, (
-        "draw() has changed: look at the new picture, then keep it with python -m tests.test_readme"
-    )
+def recurrent():
+    """Four numbers that turn into each other and shrink, for thirty steps."""
+    weights = [[0.6, -0.3, 0.1, 0.0], [0.3, 0.6, 0.0, -0.2], [-0.1, 0.0, 0.6, 0.3], [0.0, 0.2, -0.3, 0.6]]
+    h = [Value(x) for x in (0.5, -0.4, 0.3, -0.2)]
+    for t in range(30):
+        with scope(f"step {t}"):
+            h = [sum((w * x for w, x in zip(row, h, strict=True)), start=0.1).tanh() for row in weights]
+    return h[0] - h[1] + h[2] - h[3]
+
+
+def two_ways():
+    """A number used along four ways of different weight."""
+    a = Value(0.4, label="a")
+    b = (a * 2.0 + a.tanh()).tanh()
+    b.label = "b"
+    y = b * a + b * 0.5
+    y.label = "y"
+    return y, a
+
+
+DRAWN = {
+    "neuron.svg": lambda: draw(differentiated_neuron(), layout="builtin").svg,
+    "backprop.svg": lambda: animate(neuron(), layout="builtin").svg,
+    "vanishing.svg": lambda: gradient_flow(recurrent(), title="Thirty steps of a recurrent network").svg,
+    "paths.svg": lambda: paths(*two_ways()).draw(layout="builtin").svg,
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_the_pictures_are_what_is_drawn(name):
+    kept = (PICTURES / name).read_text(encoding="utf-8")
+    assert kept == DRAWN[name](), "a drawing has changed: look at it, then keep it with python -m tests.test_readme"
 
 
 def test_what_the_readme_links_to_is_there():
@@ -42,4 +79,5 @@ def test_the_number_of_operations():
 
 
 if __name__ == "__main__":
-    draw(neuron(), layout="builtin").save(ROOT / "examples" / "pictures" / "neuron.svg")
+    for name, drawn in DRAWN.items():
+        (PICTURES / name).write_text(drawn(), encoding="utf-8", newline="\n")
