@@ -157,14 +157,18 @@ def _slim(svg: str, arrows: int) -> str:
 
 
 def _coarse(path: str) -> str:
-    """A path of curves in whole pixels, with plain lines where it runs straight along the page."""
+    """A path of curves in whole pixels, with plain lines where it runs straight along the page or down it."""
     numbers = [f"{float(number):.0f}" for number in re.findall(r"-?[\d.]+", path)]
     x, y = numbers[:2]
     written = [f"M{x} {y}"]
     for k in range(2, len(numbers), 6):
         curve = numbers[k : k + 6]
-        straight = curve[1] == curve[3] == curve[5] == y
-        written.append(f"H{curve[4]}" if straight else f"C{' '.join(curve)}")
+        if curve[1] == curve[3] == curve[5] == y:
+            written.append(f"H{curve[4]}")
+        elif curve[0] == curve[2] == curve[4] == x:
+            written.append(f"V{curve[5]}")
+        else:
+            written.append(f"C{' '.join(curve)}")
         x, y = curve[4:]
     return "".join(written)
 

@@ -101,7 +101,7 @@
       const found = [];
       for (const [, kind, rest] of path.getAttribute("d").matchAll(/([A-Z])([^A-Z]*)/g)) {
         const numbers = (rest.match(/-?[\d.]+/g) || []).map(Number);
-        found.push(...numbers, ...(kind === "H" ? found.slice(-1) : []));
+        found.push(...(kind === "V" ? found.slice(-2, -1) : []), ...numbers, ...(kind === "H" ? found.slice(-1) : []));
       }
       return found;
     };
