@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from math import ceil
 from typing import Any
 from xml.etree import ElementTree
 
@@ -16,6 +17,7 @@ _LONGEST, _LARGEST = 32_000, 100_000_000  # pixels: a side that cairo can draw, 
 _LEAST = 0.5  # times its own size, below which text cannot be read
 _LONGEST_PAGE = 14_400 * 4 / 3  # pixels: beyond 200 inches, programs do not show a PDF
 
+_FRAME = re.compile(r'width="[\d.]+" height="[\d.]+" viewBox="0 0 [\d.]+ [\d.]+"')
 _MEDIA = re.compile(r"@media[^{]*\{(?:[^{}]|\{[^{}]*\})*\}")
 # cairo takes the first font of a list, whether it is there or not, and no other one for signs that it lacks.
 _OWN_FONTS = {"darwin": "Menlo", "win32": "Consolas"}
@@ -87,7 +89,9 @@ def _size(svg: str) -> tuple[float, float]:
 
 
 def _plain(svg: str) -> bytes:
-    """Without what is for a screen or for dark rooms, and in fonts that are there."""
+    """Of whole pixels, without what is for a screen or for dark rooms, and in fonts that are there."""
+    width, height = map(ceil, _size(svg))
+    svg = _FRAME.sub(f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"', svg, count=1)
     if own := _OWN_FONTS.get(sys.platform):
         svg = svg.replace(FONT, f"{own}, {FONT}")
     return _MEDIA.sub("", svg).replace("</style>", f"{_OTHER_SCRIPTS}</style>", 1).encode()

@@ -7,6 +7,9 @@ import unicodedata
 EM = 0.6021
 """Width of a character of the widest common monospaced font (DejaVu Sans Mono), in font sizes."""
 
+HELD = frozenset("∇−…×÷·√ΣΠσ⁻ᵀ⊗≈∞–—‘’“”•←→≤≥≠∂")
+"""Signs, besides the letters of Europe, that monospaced fonts hold."""
+
 _JOINER = "\u200d"  # holds emoji together, and is the one format character that may stay
 _TOO_MANY_MARKS = 3  # combining marks in a row: more of them climb out of the box
 
@@ -50,7 +53,7 @@ def is_plain(text: str) -> bool:
 
 
 def _cells(character: str) -> float:
-    if character < "\u0250" or "\u0370" <= character < "\u0400" or character in "∇−…×÷·√ΣΠσ⁻ᵀ⊗≈∞":
+    if character < "\u0250" or "\u0370" <= character < "\u0400" or character in HELD:
         return 1
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0

@@ -45,8 +45,8 @@ class Page(HTMLParser):
 
 def pixels(png):
     """An image as an array of rows, columns and (red, green, blue), from 0 to 255."""
-    image = pytest.importorskip("matplotlib.image", reason="matplotlib is not installed")
-    return np.round(image.imread(io.BytesIO(png))[..., :3] * 255).astype(int)
+    image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
+    return np.asarray(image.open(io.BytesIO(png)).convert("RGB"), dtype=np.int16)
 
 
 def colour(code):
