@@ -57,10 +57,9 @@ def wiring_of(outputs: Sequence[Node]) -> Wiring:
     Raises:
         GraphError: a leaf was changed after a node was computed from it.
     """
-    number, inputs = _walked(outputs)
+    number, each, given = _walked(outputs)
     nodes, count = list(number), len(number)
-    ports = np.fromiter(map(len, inputs), np.intp, count)
-    source = np.fromiter([number[x] for given in inputs for x in given], np.intp)
+    ports, source = np.array(each, np.intp), np.array(given, np.intp)
     target = np.repeat(np.arange(count), ports)
     clock = _each(nodes, "clock", np.intp)
     changed = np.flatnonzero(clock[source] > clock[target])
@@ -83,28 +82,37 @@ def wiring_of(outputs: Sequence[Node]) -> Wiring:
     )
 
 
-def _walked(outputs: Sequence[Node]) -> tuple[dict[Node, int], list[tuple[Node, ...]]]:
-    """Every node with its number, in the order of ``model.in_order``, and the inputs of each."""
+def _walked(outputs: Sequence[Node]) -> tuple[dict[Node, int], list[int], list[int]]:
+    """Every node with its number, in the order of ``model.in_order``; and how many inputs each has, and which.
+
+    Nothing that outlives a step is an object with references: the cyclic collector would go through the whole graph
+    again and again.
+    """
     number: dict[Node, int] = {}
-    given: list[tuple[Node, ...]] = []
-    stack: list[tuple[Node, tuple[Node, ...] | None]] = [(node, None) for node in reversed(outputs)]
+    ports: list[int] = []
+    given: list[int] = []
+    entered: set[Node] = set()
+    stack = list(reversed(outputs))
     while stack:
-        node, inputs = stack.pop()
+        node = stack[-1]
         if node in number:
+            stack.pop()
             continue
-        if inputs is None:
-            inputs = node.inputs
-            stack.append((node, inputs))
+        inputs = node.inputs
+        if inputs and node not in entered:
+            entered.add(node)
             depth = len(stack)
             for x in inputs[::-1]:
                 if x not in number:
-                    stack.append((x, None))
+                    stack.append(x)
             if len(stack) > depth:
                 continue
-            stack.pop()
+        stack.pop()
         number[node] = len(number)
-        given.append(inputs)
-    return number, given
+        ports.append(len(inputs))
+        for x in inputs:
+            given.append(number[x])
+    return number, ports, given
 
 
 def _each(nodes: Sequence[Node], name: str, kind: Any) -> NDArray[Any]:
