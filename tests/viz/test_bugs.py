@@ -561,6 +561,13 @@ def test_the_code_on_display_does_what_is_said_of_it(bug):
     assert run_code(bug, "✓") == found.right[leaf]
 
 
+def test_a_wrong_rule_without_an_exact_formula_is_not_taken():
+    a = Value(Fraction(1), label="a")
+    found = broken(a**3, "wrong_local")  # the derivative by the exponent, log(1) times 1, is no fraction
+    assert found.gradients[a] != 3
+    assert found.shows
+
+
 def test_the_public_names():
     assert isinstance(broken(graphs.square(), viz.BUGS["overwrite"]).output, Node)
     assert viz.broken is broken

@@ -129,7 +129,18 @@ def _changes(mistake: Mistake, node: Node, gradients: dict[Node, Any]) -> bool:
 def _holds_everywhere(mistake: Mistake, order: Sequence[Node], gradients: dict[Node, Any]) -> bool:
     """Whether the wrong rule has an answer at every node of its operation, as the whole pass will need it."""
     users = [node for node in order if node.op is mistake.right and node.inputs[mistake.position].requires_grad]
-    return all(_flow(mistake, node, gradients, True) is not None for node in users)
+    return all(_flow(mistake, node, gradients, True) is not None and _has_formula(mistake, node) for node in users)
+
+
+def _has_formula(mistake: Mistake, node: Node) -> bool:
+    """Whether the wrong rule runs on nodes too: its formula is read off them, and log(1) is no exact node."""
+    with enable_grad():
+        inputs = [_stand_in(x) for x in node.inputs]
+        try:
+            local_derivative(mistake.wrong, mistake.position, inputs, _stand_in(node), node.params)
+        except (ArithmeticError, TypeError, ValueError):
+            return False
+    return True
 
 
 def _floats(x: Any) -> Any:
@@ -138,16 +149,16 @@ def _floats(x: Any) -> Any:
 
 def _leads_with_minus(node: Node, k: int) -> bool:
     """Whether the formula of d node / d input k is a product that begins with a minus sign."""
-
-    def stand_in(x: Node) -> Node:
-        made: Node = type(x)(x.data)  # type: ignore[call-arg]
-        made.requires_grad = True
-        return made
-
     assert node.op is not None
     with enable_grad():
-        inputs = [stand_in(x) for x in node.inputs]
-        return _unsigned(local_derivative(node.op, k, inputs, stand_in(node), node.params)) is not None
+        inputs = [_stand_in(x) for x in node.inputs]
+        return _unsigned(local_derivative(node.op, k, inputs, _stand_in(node), node.params)) is not None
+
+
+def _stand_in(x: Node) -> Node:
+    made: Node = type(x)(x.data)  # type: ignore[call-arg]
+    made.requires_grad = True
+    return made
 
 
 def _unsigned(derivative: Any) -> Any:
