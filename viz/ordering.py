@@ -42,6 +42,8 @@ def ordered(ranks: Sequence[Sequence[int]], links: Sequence[Link]) -> Ranks:
     fewest = search.crossings(best)
     work = _WORK
     for from_outputs in (True, False):
+        if not fewest or work < 0:
+            break
         order, patience = search.walked(from_outputs), _PATIENCE
         for sweep in range(_ROUNDS):
             if not fewest or not patience or work < 0:
@@ -120,6 +122,8 @@ class _Search:
                 if self._exchange(order[r], ties):
                     again |= {r - 1, r, r + 1}
             waiting = {r for r in again if 0 <= r < len(order)}
+            if looked > _WORK:
+                break
         return looked
 
     def crossings(self, order: Ranks) -> int:
