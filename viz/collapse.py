@@ -112,7 +112,15 @@ def _note(wiring: Wiring, partition: Partition, grain: Grain) -> str:
         return f'{count:,} nodes in {boxes} boxes, in the order of creation; with scope("name"): gives boxes with names'
     closed = [name for name in partition.names if name and name in wiring.scopes]
     hint = f'; open="{clean(closed[0], 60)}" looks into one' if closed else ""
-    return f"{count:,} nodes in {boxes} boxes, by {grain}{hint}"
+    return f"{count:,} nodes in {boxes} boxes, by {_kind_of_boxes(partition, grain)}{hint}"
+
+
+def _kind_of_boxes(partition: Partition, grain: Grain) -> str:
+    """The grain, or what the finest scopes are where they are no neurons."""
+    if grain != "neuron" or any("neuron" in name.lower() for name in partition.names):
+        return grain
+    places = [*partition.names, *(run.places[0] for run in partition.runs.values())]
+    return "step" if any(map(step_of, places)) else "scope"
 
 
 def _has_scopes(wiring: Wiring) -> bool:

@@ -13,6 +13,7 @@ from viz.wiring import Numbers, Wiring
 
 _FEW = 4  # leaves shared by several boxes that are drawn one by one
 _FEW_USED = 12  # the same, where an open part uses them
+_FEW_USERS = 2  # boxes that use them besides
 _MOST_HOMES = 12  # scopes whose shared leaves have a box for each
 
 
@@ -78,7 +79,7 @@ def with_leaves(wiring: Wiring, groups: Groups, frame: Numbers, frames: list[str
     into_open = boxed[wiring.source] & alone[groups.of[wiring.target]] & (frame[wiring.target] >= 0)
     used = np.unique(wiring.source[into_open])
     users = np.unique(groups.of[wiring.target[into_group & np.isin(wiring.source, used)]])
-    if len(used) <= _FEW_USED and len(users) <= _FEW:
+    if len(used) <= _FEW_USED and len(users) <= _FEW_USERS:
         single[used] = True
         boxed[used] = False
     begin = set(_begin(groups))

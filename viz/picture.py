@@ -49,9 +49,10 @@ class Picture:
         return self.svg
 
     def __repr__(self) -> str:
-        return (
-            f"<Picture of {len(self.graph.boxes)} nodes and {len(self.graph.edges)} edges, {self.layout.engine} layout>"
-        )
+        boxes = self.graph.boxes
+        nodes = sum(box.group.nodes if box.group else 1 for box in boxes)
+        what = f"{nodes:,} nodes" if nodes == len(boxes) else f"{nodes:,} nodes in {len(boxes)} boxes"
+        return f"<Picture of {what} and {len(self.graph.edges)} edges, {self.layout.engine} layout>"
 
     def to_dot(self) -> Any:
         """The same graph as a ``graphviz.Digraph``, for those who want to go on in DOT.
@@ -145,7 +146,7 @@ def draw(
     sizes = [(face.width, face.height) for face in faces]
     placed = arranged(graph, sizes, layout, direction, time_limit)
     note = "; ".join(filter(None, [view.note, placed.note]))
-    name = clean(title) if title is not None else _title(graph)
+    name = clean(title) if title is not None else _title(outputs)
     svg = svg_of(graph, faces, placed.layout, title=name, note=note, theme=theme, around=placed)
     return Picture(svg, graph, placed.layout, placed.flow, note)
 
@@ -168,6 +169,6 @@ def _outputs(nodes: Any) -> list[Node]:
     return list(dict.fromkeys(outputs))
 
 
-def _title(graph: Graph) -> str:
-    names = [box.name for box in graph.boxes if box.is_output and box.name]
-    return clean(f"Computation graph of {', '.join(names)}" if names else "Computation graph")
+def _title(outputs: Sequence[Node]) -> str:
+    names = [str(node.label or (node.op.symbol if node.op else "")) for node in outputs]
+    return clean(f"Computation graph of {', '.join(filter(None, names))}" if any(names) else "Computation graph")
