@@ -19,7 +19,7 @@ import viz
 from autodiff import Tensor, Value, scope, tanh
 from examples.telling import part, tell
 from nn import LSTM, RNN, SGD, clip_by_norm
-from viz.format import number
+from viz.drawing.format import number
 
 STEPS = 30
 UNITS = 8

@@ -9,14 +9,14 @@
 """
 
 from viz import plots
-from viz.animation import Animation, animate
+from viz.animation.animate import Animation, animate
 from viz.bugs import BUGS, broken
-from viz.dot_layout import DotError
 from viz.expression import ExpressionError, from_expression
-from viz.gradient_flow import GradientFlow, gradient_flow
-from viz.path_sums import Path, Paths, paths
+from viz.layouts.dot_layout import DotError
+from viz.path_sums.paths import Path, Paths, paths
 from viz.picture import Picture, draw
 from viz.player import Player, steps
+from viz.through_time.flow import GradientFlow, gradient_flow
 
 __all__ = [
     "Animation",

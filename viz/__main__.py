@@ -15,15 +15,15 @@ from typing import NoReturn, get_args
 from autodiff import AutodiffError, ExactError, Value, explain
 from autodiff.explanation import derivative
 from autodiff.formula import number_text
-from viz.dot_layout import DotError
+from viz.drawing.style import Theme
 from viz.expression.errors import ExpressionError, visible
 from viz.expression.evaluation import Result, computed, number
 from viz.expression.names import functions, signature
 from viz.expression.tokens import is_name
+from viz.layouts.dot_layout import DotError
+from viz.layouts.placing import Engine
 from viz.picture import draw
-from viz.placing import Engine
 from viz.player import steps
-from viz.style import Theme
 
 PICTURE, PLAYER = "graph.svg", "steps.html"
 SOURCE = "<expression>"

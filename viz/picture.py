@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from autodiff import Node
-from viz.collapse import LARGEST
-from viz.dot_source import digraph
-from viz.export import saved
-from viz.face import face_of
-from viz.framing import arranged
-from viz.layout import Direction, Layout
-from viz.model import Graph
-from viz.places import Level
-from viz.placing import Engine
-from viz.rolling import Roll
-from viz.style import Theme
-from viz.svg import svg_of
-from viz.text import clean
-from viz.view import view_of
+from viz.drawing.dot_source import digraph
+from viz.drawing.export import saved
+from viz.drawing.face import face_of
+from viz.drawing.style import Theme
+from viz.drawing.svg import svg_of
+from viz.drawing.text import clean
+from viz.layouts.builtin import Direction, Layout
+from viz.layouts.framing import arranged
+from viz.layouts.placing import Engine
+from viz.views.collapse import LARGEST
+from viz.views.model import Graph
+from viz.views.places import Level
+from viz.views.rolling import Roll
+from viz.views.view import view_of
 
 __all__ = ["LARGEST", "Engine", "Picture", "draw"]
 

@@ -20,9 +20,9 @@ from autodiff.chain import edges, seed_of
 from autodiff.explanation import BackwardStep, ForwardStep, backward_step, forward_step, names_of
 from autodiff.formula import number_text
 from autodiff.hooks import hooked
-from viz.format import MINUS, number
-from viz.model import Box
-from viz.view import View
+from viz.drawing.format import MINUS, number
+from viz.views.model import Box
+from viz.views.view import View
 
 Kind = Literal["forward", "seed", "backward", "update", "restart"]
 Row = tuple[str, str, str]
@@ -107,7 +107,7 @@ def story_of(output: Node, see: Callable[[Node], View], seed: Any = None) -> Sto
     """Forward and backward pass of ``output``, told for the boxes in which ``see`` shows it; no ``.grad`` is touched.
 
     >>> from autodiff import Value
-    >>> from viz.view import scalar_view
+    >>> from viz.views.view import scalar_view
     >>> a = Value(3.0, label="a")
     >>> y = a * a
     >>> for step in story_of(y, lambda output: scalar_view([output])).steps:

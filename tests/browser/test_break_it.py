@@ -7,7 +7,7 @@ from tests.browser.random_programs import program
 from tests.browser.samples import product, training
 from tests.browser.truth import brief
 from viz import BUGS, broken
-from viz.format import exact
+from viz.drawing.format import exact
 from viz.player import steps
 
 

@@ -15,8 +15,8 @@ from nn import SGD, Adam, RMSprop
 from tests.browser.random_programs import ArrayProgram, program
 from tests.browser.screen import Screen
 from tests.browser.truth import brief, is_table, numbers, truth_of
-from viz.model import in_order
 from viz.player import steps
+from viz.views.model import in_order
 
 
 def sample(count, of):

@@ -8,7 +8,7 @@ import pytest
 from autodiff import Value, exp
 from nn import SGD
 from tests.browser.samples import chain, neuron, product
-from viz.format import MINUS, number
+from viz.drawing.format import MINUS, number
 from viz.player import steps
 from viz.player.mistakes import MISTAKES, quiz_of
 

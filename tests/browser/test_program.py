@@ -10,7 +10,7 @@ from autodiff import Value, source_lines
 from nn import SGD
 from tests.browser.samples import product, training
 from tests.browser.truth import brief
-from viz.format import number
+from viz.drawing.format import number
 from viz.player import steps
 
 

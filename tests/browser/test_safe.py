@@ -10,8 +10,8 @@ from autodiff import Value, scope, source_lines
 from tests.browser.samples import neuron, product, training
 from tests.browser.screen import Screen
 from viz import BUGS
+from viz.drawing.text import clean
 from viz.player import steps
-from viz.text import clean
 
 ALARM = "window.caught = (window.caught || 0) + 1"
 

@@ -6,7 +6,7 @@ from autodiff import Value
 from tests.viz.graphs import network, neuron
 from tests.viz.hostile_labels import hostile_labels
 from viz import draw
-from viz.style import PALETTES
+from viz.drawing.style import PALETTES
 
 DESK, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from autodiff import Explanation, Node, explain
 from autodiff.formula import number_text
-from viz.format import exact, number
+from viz.drawing.format import exact, number
 
 
 class Truth:

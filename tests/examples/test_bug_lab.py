@@ -9,7 +9,7 @@ import pytest
 import viz
 from examples.bug_lab import GRAPHS, PROGRAMS, QUESTIONS, random_tangle, random_tree
 from tests.examples.lessons import run_lesson
-from viz.model import in_order
+from viz.views.model import in_order
 
 
 @pytest.fixture(scope="module")

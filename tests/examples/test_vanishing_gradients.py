@@ -9,7 +9,7 @@ import pytest
 from examples.vanishing_gradients import FACTORS, RADII, STEPS, TRAINING, UNITS, answer, rotation, tiny_network
 from nn import RNN
 from tests.examples.lessons import run_lesson
-from viz.format import number
+from viz.drawing.format import number
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ import pytest
 from autodiff import Tensor, Value
 from tests.viz.graphs import HARMLESS, SVG, Drawing, horner, network, neuron, shared, square, tensors
 from viz import animate, draw
-from viz.film import MOST_FRAMES, frames_of
-from viz.format import number
+from viz.animation.film import MOST_FRAMES, frames_of
+from viz.drawing.format import number
 from viz.story import story_of
-from viz.view import scalar_view
+from viz.views.view import scalar_view
 
 GRAPHS = [neuron, shared, square, horner, network, tensors]
 

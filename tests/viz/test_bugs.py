@@ -28,7 +28,7 @@ from tests.viz.naive import (
     reachable,
 )
 from viz.bugs import BUGS, broken
-from viz.model import in_order
+from viz.views.model import in_order
 
 
 def with_bug(bug, program):

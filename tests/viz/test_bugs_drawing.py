@@ -7,9 +7,9 @@ from tests.viz import graphs
 from tests.viz.graphs import HARMLESS, SVG, Drawing, crossed, entered, overlapping, words
 from viz.bugs import BUGS, broken
 from viz.bugs.drawing import WIDEST
-from viz.face import face_of
-from viz.format import number
-from viz.model import in_order
+from viz.drawing.face import face_of
+from viz.drawing.format import number
+from viz.views.model import in_order
 
 EXAMPLES = [bug.example for bug in BUGS.values()]
 

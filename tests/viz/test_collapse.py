@@ -4,8 +4,8 @@ import pytest
 
 from autodiff import Tensor, Value, scope
 from tests.viz.scoped import chain, check, network, recurrent
-from viz.collapse import MOST_BOXES, MOST_EDGES
-from viz.view import view_of
+from viz.views.collapse import MOST_BOXES, MOST_EDGES
+from viz.views.view import view_of
 
 
 def names(view):

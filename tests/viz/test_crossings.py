@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from autodiff import Value
 from tests.viz.crossings import crossings, crossings_by_brute_force
 from tests.viz.test_dot import needs_dot
-from viz.alignment import straightened
-from viz.dot_layout import by_dot
-from viz.face import face_of
-from viz.layout import built_in
-from viz.model import Edge, graph_of
-from viz.ordering import Link, ordered
+from viz.drawing.face import face_of
+from viz.layouts.alignment import straightened
+from viz.layouts.builtin import built_in
+from viz.layouts.dot_layout import by_dot
+from viz.layouts.ordering import Link, ordered
+from viz.views.model import Edge, graph_of
 
 
 def line(*points):

@@ -13,9 +13,9 @@ import pytest
 from autodiff import Value
 from tests.viz.graphs import SMALL, Drawing, crossed, network, overlapping, shared, square, words
 from viz import DotError, draw
-from viz.dot_layout import by_dot
-from viz.face import face_of
-from viz.model import graph_of
+from viz.drawing.face import face_of
+from viz.layouts.dot_layout import by_dot
+from viz.views.model import graph_of
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed: no program dot")
 needs_scripts = pytest.mark.skipif(os.name != "posix", reason="the stand-ins for dot are shell scripts")
@@ -158,7 +158,7 @@ def test_a_dot_that_will_not_end_is_ended(only, kind):
 
 @needs_scripts
 def test_an_answer_without_end_is_cut_short(only, monkeypatch):
-    monkeypatch.setattr("viz.dot_layout._LONGEST", 1_000_000)
+    monkeypatch.setattr("viz.layouts.dot_layout._LONGEST", 1_000_000)
     only("exec yes 'node n0 1 1'")
     start = time.perf_counter()
     assert "its answer had no end" in draw(shared(), time_limit=60).note

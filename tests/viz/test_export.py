@@ -15,11 +15,11 @@ from autodiff import Value
 from tests.viz.graphs import SMALL, SVG, Drawing, network, neuron, shared, square, tensors, words
 from tests.viz.readers import Page, colour, needs_cairo, pixels
 from viz import draw
-from viz.export import formats, write_as
-from viz.image import png_of
-from viz.style import PALETTES
-from viz.text import HELD
-from viz.web_page import page_of
+from viz.drawing.export import formats, write_as
+from viz.drawing.image import png_of
+from viz.drawing.style import PALETTES
+from viz.drawing.text import HELD
+from viz.drawing.web_page import page_of
 
 
 def drawn(node, **options):

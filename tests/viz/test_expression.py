@@ -21,7 +21,7 @@ from viz.expression.errors import pointed, visible
 from viz.expression.evaluation import computed, number
 from viz.expression.names import functions
 from viz.expression.syntax import LONGEST
-from viz.model import graph_of
+from viz.views.model import graph_of
 
 # ── the same numbers as Python ───────────────────────────────────────────────────────────────────────
 BY_MATH = {

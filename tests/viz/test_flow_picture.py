@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from autodiff import Value, scope
 from tests.viz.graphs import HARMLESS, SVG
-from viz.flow_picture import greatest
-from viz.flow_scale import SHADES, Scale, contrast, mark_class, mixed, scale_of, shade_class, shade_rules
-from viz.gradient_flow import GradientFlow, Track, gradient_flow, norm_of
-from viz.lettering import SIZES
-from viz.style import PALETTES
-from viz.text import width
+from viz.drawing.lettering import SIZES
+from viz.drawing.style import PALETTES
+from viz.drawing.text import width
+from viz.through_time.flow import GradientFlow, Track, gradient_flow, norm_of
+from viz.through_time.picture import greatest
+from viz.through_time.scale import SHADES, Scale, contrast, mark_class, mixed, scale_of, shade_class, shade_rules
 
 
 def flow_of(table, steps=None, samples=1, **options):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from viz.format import exact, number
-from viz.text import clean, is_plain
+from viz.drawing.format import exact, number
+from viz.drawing.text import clean, is_plain
 
 
 def read(text):

@@ -11,9 +11,9 @@ from tests.viz.graphs import network as small_network
 from tests.viz.scoped import array_steps, chain, network, recurrent, scoped_graphs
 from tests.viz.test_dot import needs_dot
 from viz import draw
-from viz.face import face_of
-from viz.framing import arranged
-from viz.view import view_of
+from viz.drawing.face import face_of
+from viz.layouts.framing import arranged
+from viz.views.view import view_of
 
 GRAPHS = {
     "single numbers": (small_network, {}),

@@ -11,10 +11,10 @@ from tests.viz.golden.__main__ import FOLDER, kept, lines_of
 from tests.viz.golden.pictures import PICTURES, drawn
 from tests.viz.golden.structure import Seen, differences, through
 from tests.viz.readers import colour, needs_cairo, pixels
-from viz.image import SCALE, png_of
-from viz.lettering import SIZES
-from viz.style import PALETTES
-from viz.text import width
+from viz.drawing.image import SCALE, png_of
+from viz.drawing.lettering import SIZES
+from viz.drawing.style import PALETTES
+from viz.drawing.text import width
 
 BOLD = {"name", "symbol"}
 ALL = pytest.mark.parametrize("name", PICTURES)

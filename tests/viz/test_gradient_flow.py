@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import viz
 from autodiff import GraphError, Tensor, Value, gradients, scope, sigmoid, stack, tanh
 from nn import GRU, LSTM, RNN, Layer, LSTMCell, RNNCell
-from viz.gradient_flow import Track, gradient_flow, norm_of
-from viz.recurrent_states import place_of
+from viz.through_time.flow import Track, gradient_flow, norm_of
+from viz.through_time.states import place_of
 
 
 def linear_values(W, x0, steps, readout):

@@ -14,10 +14,10 @@ from tests.viz.scoped import array_steps, chain, recurrent, scoped_graphs
 from tests.viz.scoped import network as neurons
 from tests.viz.test_labels import HOSTILE
 from viz import draw
-from viz.face import described, face_of, hover
-from viz.format import exact, number
-from viz.lettering import SIZES
-from viz.view import view_of
+from viz.drawing.face import described, face_of, hover
+from viz.drawing.format import exact, number
+from viz.drawing.lettering import SIZES
+from viz.views.view import view_of
 
 
 def box(view, name):

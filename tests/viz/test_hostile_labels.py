@@ -14,8 +14,8 @@ from tests.viz.hostile_labels import FAMILIES, LONG, hostile_labels
 from tests.viz.readers import Page
 from tests.viz.test_dot import needs_dot
 from viz import draw
-from viz.text import clean
-from viz.web_page import page_of
+from viz.drawing.text import clean
+from viz.drawing.web_page import page_of
 
 COUNT, BATCH = 10_000, 500
 FORBIDDEN = re.compile(

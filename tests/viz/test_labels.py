@@ -12,9 +12,9 @@ from autodiff import Value, scope
 from tests.viz.graphs import HARMLESS, SVG, Drawing, words
 from tests.viz.test_dot import needs_dot
 from viz import draw
-from viz.face import LONGEST_NAME, face_of
-from viz.model import graph_of
-from viz.text import clean, is_plain, width
+from viz.drawing.face import LONGEST_NAME, face_of
+from viz.drawing.text import clean, is_plain, width
+from viz.views.model import graph_of
 
 HOSTILE = [
     "<b>bold</b>",

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.viz.graphs import SMALL, along, crossed, entered, network, overlapping
-from viz.face import face_of
-from viz.layout import PAGE, best_direction, built_in, port_offset, ranks_of
-from viz.model import Edge, graph_of
+from viz.drawing.face import face_of
+from viz.layouts.builtin import PAGE, best_direction, built_in, port_offset, ranks_of
+from viz.views.model import Edge, graph_of
 
 
 def measured(make):

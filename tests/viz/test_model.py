@@ -6,7 +6,7 @@ import pytest
 
 from autodiff import Tensor, Value, no_grad, scope
 from tests.viz.graphs import SMALL, network
-from viz.model import graph_of, in_order
+from viz.views.model import graph_of, in_order
 
 
 def test_both_edges_of_a_square_are_kept_in_order():

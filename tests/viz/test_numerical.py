@@ -14,8 +14,8 @@ from autodiff.primitives.row import Primitive
 from tests.viz import graphs
 from tests.viz.naive import CURVED, OPERATIONS, REALS, on_values, programs
 from viz import numerical
-from viz.model import in_order
 from viz.numerical import numerical_gradients
+from viz.views.model import in_order
 
 SMOOTH = {name: columns for name, columns in {**OPERATIONS, **CURVED}.items() if name != "relu"}
 

@@ -8,10 +8,10 @@ import pytest
 
 from autodiff import Value, tanh
 from tests.viz.graphs import HARMLESS, SVG, Drawing, network, neuron, overlapping
-from viz.path_sums import paths
-from viz.style import PALETTES
-from viz.text import width
-from viz.themed import themed
+from viz.drawing.style import PALETTES
+from viz.drawing.text import width
+from viz.drawing.themed import themed
+from viz.path_sums.paths import paths
 
 
 def leaf(output, label):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import viz
 from autodiff import GraphError, Tensor, Value, exp, gradients, log, relu, scope, sqrt, tanh, where
-from viz.path_sums import paths
-from viz.path_words import amount_of, percent
+from viz.path_sums.paths import paths
+from viz.path_sums.words import amount_of, percent
 
 # What each operation does to numbers, and its derivatives, written down here once more by hand.
 RECIPES = {

@@ -17,7 +17,7 @@ from nn import SGD, Adam, Dense, Network, Sequential, cross_entropy
 from tests.viz.graphs import SMALL, network, neuron, shared, square
 from viz import broken, steps
 from viz.bugs import BUGS
-from viz.format import number
+from viz.drawing.format import number
 from viz.player.mistakes import MISTAKES, quiz_of
 from viz.story import NOTHING
 

@@ -10,7 +10,7 @@ import pytest
 from autodiff import Tensor, Value, explain, scope
 from tests.viz.graphs import SMALL, network, shared, square
 from viz.story import NOTHING, newest_boxes_first, story_of
-from viz.view import scalar_view, view_of
+from viz.views.view import scalar_view, view_of
 
 
 def told(output, **zoom):

@@ -9,10 +9,10 @@ import pytest
 from autodiff import Tensor, Value
 from tests.viz.graphs import HARMLESS, SMALL, SVG, Drawing, network, neuron, shared, square, tensors, words
 from viz import draw
-from viz.face import SIZES, described, face_of
-from viz.heat import LEVELS, heat_of
-from viz.model import graph_of
-from viz.style import PALETTES, TEXT_ON, level_class, stylesheet
+from viz.drawing.face import SIZES, described, face_of
+from viz.drawing.heat import LEVELS, heat_of
+from viz.drawing.style import PALETTES, TEXT_ON, level_class, stylesheet
+from viz.views.model import graph_of
 
 
 def drawn(node, **options):

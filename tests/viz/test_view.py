@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from autodiff import GraphError, Tensor, Value, no_grad, scope, stack
 from tests.viz.graphs import SMALL
 from tests.viz.scoped import array_steps, chain, check, network, recurrent, scoped_graphs
-from viz.acyclic import acyclic, arrows, in_topological_order, knotted
-from viz.model import graph_of
-from viz.view import scalar_view, view_of
-from viz.wiring import wiring_of
+from viz.views.acyclic import acyclic, arrows, in_topological_order, knotted
+from viz.views.model import graph_of
+from viz.views.view import scalar_view, view_of
+from viz.views.wiring import wiring_of
 
 levels = st.sampled_from(["auto", "scalar", "neuron", "layer", "step"])
 

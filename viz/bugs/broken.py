@@ -16,12 +16,12 @@ from viz.bugs.catalogue import BUGS, Bug
 from viz.bugs.drawing import LARGEST, Panel, side_by_side
 from viz.bugs.engine import WrongEngine, depth_first, same
 from viz.bugs.mistakes import Edge, first_mistake
+from viz.drawing.style import Theme
+from viz.drawing.text import clean
+from viz.layouts.placing import Engine
 from viz.numerical import numerical_gradients
 from viz.picture import Picture
-from viz.placing import Engine
-from viz.style import Theme
-from viz.text import clean
-from viz.view import scalar_view
+from viz.views.view import scalar_view
 
 _READABLE = 60
 """Nodes up to which a notebook shows the picture instead of a line."""

@@ -8,14 +8,14 @@ from html import escape
 from typing import Any
 
 from autodiff import Node
-from viz.face import PAD, Face, Text, face_of
-from viz.layout import Direction, Layout, Point, best_direction
-from viz.model import Box, Edge, Graph
+from viz.drawing.face import PAD, Face, Text, face_of
+from viz.drawing.style import Theme
+from viz.drawing.svg import Marks, element, svg_of
+from viz.layouts.builtin import Direction, Layout, Point, best_direction
+from viz.layouts.placing import Engine, laid_out
 from viz.picture import Picture
-from viz.placing import Engine, laid_out
-from viz.style import Theme
-from viz.svg import Marks, element, svg_of
-from viz.view import View
+from viz.views.model import Box, Edge, Graph
+from viz.views.view import View
 
 WIDEST = 1100
 """Two drawings stand side by side if they are not wider together, and else one above the other."""

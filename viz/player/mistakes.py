@@ -47,7 +47,7 @@ def quiz_of(step: Step) -> Quiz | None:
 
     >>> from autodiff import Value
     >>> from viz.story import story_of
-    >>> from viz.view import scalar_view
+    >>> from viz.views.view import scalar_view
     >>> a = Value(3.0, label="a")
     >>> y = a * a
     >>> quiz_of(story_of(y, lambda output: scalar_view([output])).steps[-1])  # doctest: +ELLIPSIS

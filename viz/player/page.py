@@ -18,16 +18,16 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from viz.layout import MARGIN, Layout
-from viz.lettering import PENDING
+from viz.drawing.lettering import PENDING
+from viz.drawing.style import Theme
+from viz.drawing.svg import arrow_of, svg_of
+from viz.drawing.text import clean
+from viz.layouts.builtin import MARGIN, Layout
 from viz.player.breaking import Broken
 from viz.player.mistakes import MISTAKES, quiz_of
 from viz.player.program import Line
 from viz.player.scene import Scene, Showing
 from viz.story import NOTHING, Change, Step
-from viz.style import Theme
-from viz.svg import arrow_of, svg_of
-from viz.text import clean
 
 _MOST_TITLES = 100  # arrows that say where they lead
 _MOST_FINE = 40  # arrows that are drawn to a tenth of a pixel

@@ -13,21 +13,21 @@ import numpy as np
 
 from autodiff import Node
 from viz.bugs import BUGS
-from viz.collapse import Roll
-from viz.export import write
-from viz.layout import Direction
-from viz.model import Box
-from viz.places import Level
-from viz.placing import Engine
+from viz.drawing.export import write
+from viz.drawing.style import Theme
+from viz.drawing.text import clean
+from viz.layouts.builtin import Direction
+from viz.layouts.placing import Engine
 from viz.player.breaking import broken_passes, bugs_named
 from viz.player.page import page_of
 from viz.player.program import program_of
 from viz.player.rounds import Program, play_of
 from viz.player.scene import scene_of
 from viz.story import Step, Story
-from viz.style import Theme
-from viz.text import clean
-from viz.view import View, view_of
+from viz.views.collapse import Roll
+from viz.views.model import Box
+from viz.views.places import Level
+from viz.views.view import View, view_of
 
 LARGEST = 5000
 """Steps that one page holds; a longer story is told in larger steps."""

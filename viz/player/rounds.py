@@ -9,11 +9,11 @@ from typing import Any
 
 from autodiff import Node, enable_grad, source_lines
 from autodiff.origins import remember
-from viz.format import MINUS
-from viz.model import Box, in_order
+from viz.drawing.format import MINUS
+from viz.drawing.text import clean
 from viz.story import Change, Step, Story, is_predictable, shown, story_of
-from viz.text import clean
-from viz.view import View
+from viz.views.model import Box, in_order
+from viz.views.view import View
 
 Program = Node | Callable[[], Node]
 

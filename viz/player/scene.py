@@ -8,15 +8,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from viz.face import Face, Text, face_of
-from viz.format import exact
-from viz.framing import Arrangement, arranged
-from viz.layout import Direction, Layout
-from viz.lettering import PAD
-from viz.model import Box, Graph
-from viz.placing import Engine
+from viz.drawing.face import Face, Text, face_of
+from viz.drawing.format import exact
+from viz.drawing.lettering import PAD
+from viz.layouts.builtin import Direction, Layout
+from viz.layouts.framing import Arrangement, arranged
+from viz.layouts.placing import Engine
 from viz.player.rounds import Play
 from viz.story import NOTHING, Change, Step
+from viz.views.model import Box, Graph
 
 DOTS = "dots"
 """The style of the text that counts paths: a filled dot for each that has arrived."""

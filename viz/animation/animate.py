@@ -1,0 +1,121 @@
+"""``animate``: a forward and a backward pass as one SVG that moves by itself, without a script.
+
+Everything that is ever seen is drawn once, and CSS switches it on and off: whatever is to be seen in the same frames
+shares one animation. Without animation (converters, readers who want no motion) the base style holds: the last frame.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from autodiff import Node
+from viz.animation.film import Film
+from viz.drawing.export import write
+from viz.drawing.style import Theme
+from viz.drawing.svg import svg_of
+from viz.drawing.text import clean
+from viz.drawing.themed import checked
+from viz.layouts.builtin import Direction
+from viz.layouts.placing import Engine
+from viz.player.player import finished
+from viz.player.rounds import Program, play_of
+from viz.player.scene import scene_of
+from viz.story import Step
+from viz.views.view import scalar_view
+
+LARGEST = 60
+"""Boxes: more are not read while they move."""
+
+
+@dataclass(frozen=True, repr=False)
+class Animation:
+    """A moving drawing. A notebook shows it by itself; ``save`` keeps it, and ``<img>`` plays it.
+
+    Attributes:
+        svg: the text of the SVG file.
+        frames: how many different pictures it shows.
+        seconds: how long one round takes.
+    """
+
+    svg: str
+    frames: int
+    seconds: float
+    steps: tuple[Step, ...] = field(compare=False)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        return f"<Animation of {self.frames} frames, {self.seconds:g} s>"
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write ``x.svg``; returns the path. The file appears complete or not at all.
+
+        Raises:
+            ValueError: the name does not end in .svg.
+            FileNotFoundError: there is no such folder.
+        """
+        path = Path(path)
+        if path.suffix.lower() != ".svg":
+            raise ValueError(f"an animation is saved as .svg, and {path.name!r} ends otherwise")
+        return write(path, self.svg.encode())
+
+
+def animate(
+    program: Program,
+    *,
+    seconds: float = 1.6,
+    layout: Engine = "auto",
+    direction: Direction | Literal["auto"] = "auto",
+    theme: Theme = "auto",
+    title: str | None = None,
+    time_limit: float = 10.0,
+) -> Animation:
+    """The forward and backward pass of a computation as an SVG that plays by itself, also inside ``<img>``.
+
+    It has at most 20 frames: one for each arrow where that is enough, else one for each box, else for a few boxes.
+
+    Args:
+        program: the node to differentiate, or a function without arguments that computes it.
+        seconds: how long a frame is seen.
+        layout, direction, theme, title, time_limit: as for :func:`viz.draw`.
+
+    Raises:
+        TypeError: the program is neither a node nor a function that returns one.
+        ValueError: an option is unknown, or the graph has more than 60 boxes.
+        GraphError: no gradient flows, or the output holds several numbers.
+
+    >>> from autodiff import Value
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> animate((a * b + a) ** 2, layout="builtin")
+    <Animation of 11 frames, 22.4 s>
+    """
+    checked("theme", theme)
+    if not 0.05 <= seconds <= 60:
+        raise ValueError(f"seconds is how long a frame is seen, from 0.05 to 60, not {seconds!r}")
+    if not isinstance(program, Node) and not callable(program):
+        raise TypeError(f"animate takes a node, or a function that computes one, not {clean(repr(program), 40)}")
+    play = play_of(program, lambda output: scalar_view([output]))
+    story = play.stories[0]
+    boxes = story.view.graph.boxes
+    if len(boxes) > LARGEST:
+        raise ValueError(
+            f"this graph has {len(boxes)} boxes, and more than {LARGEST} cannot be read while they move; animate a part"
+            " of it (a node further inside, one neuron), or write viz.steps(...), where the reader sets the pace"
+        )
+    scene = scene_of(play, finished(story), layout=layout, direction=direction, time_limit=time_limit)
+    name = f"Forward and backward pass of {story.names[story.output]}" if title is None else clean(title)
+    film = Film(story, scene, seconds)
+    svg = svg_of(
+        scene.graph,
+        film.still_faces(),
+        film.stage(),
+        title=name,
+        note="",
+        theme=theme,
+        marks=film.marks(theme),
+    )
+    return Animation(svg, film.count, film.seconds, story.steps)

@@ -1,0 +1,1 @@
+"""The gradient of a recurrent network, step by step back through time."""
