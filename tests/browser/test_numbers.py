@@ -33,8 +33,9 @@ def compare(frame, truth, box_of):
             assert box["label"].endswith(f", value {truth.spoken(node)[0].removeprefix('value ')}")
             continue
         assert {key: box[key] for key in must} == must, (box["label"], frame["where"])
-        heading = node.label or (node.op.symbol if node.op else brief(truth.value[node]))
-        assert box["words"][0] == heading
+        name = truth.told.names[node]
+        assert box["words"][0] == (node.label or (node.op.symbol if node.op else name))
+        assert node.label or name in box["words"] or not node.requires_grad
         if np.size(node.data) == 1:
             assert box["label"].split(", ", 1)[1] == ", ".join(truth.spoken(node))
             assert box["title"].split("\n")[1:2] == truth.spoken(node)[:1]
@@ -76,12 +77,12 @@ def stage(chromium, tmp_path_factory):
     assert screen.requests == []
 
 
-@pytest.mark.parametrize("seed", sample(30, of=200))
+@pytest.mark.parametrize("seed", sample(24, of=200))
 def test_floats(stage, seed):
     check_numbers(stage, program(seed), float)
 
 
-@pytest.mark.parametrize("seed", sample(8, of=40))
+@pytest.mark.parametrize("seed", sample(6, of=40))
 def test_fractions(stage, seed):
     check_numbers(stage, program(seed, fractions=True), Fraction)
 
@@ -107,7 +108,7 @@ def check_numbers(stage, recipe, form):
         assert slope is None or abs(slope - said) <= 1e-12 * size[node] + 1e-24, node.label
 
 
-@pytest.mark.parametrize("seed", sample(6, of=40))
+@pytest.mark.parametrize("seed", sample(4, of=40))
 def test_arrays(stage, seed):
     recipe = ArrayProgram(seed)
     made = recipe.tensors()
@@ -138,7 +139,7 @@ OPTIMIZERS = [
 ]
 
 
-@pytest.mark.parametrize("seed", sample(6, of=40))
+@pytest.mark.parametrize("seed", sample(4, of=40))
 def test_rounds(stage, seed):
     recipe = program(2000 + seed)
     rounds = 1 + seed % 3

@@ -65,26 +65,27 @@ def harmless(screen):
     assert page.evaluate("Object.prototype.polluted") is None
 
 
-@pytest.mark.parametrize("batch", range(15))
+@pytest.mark.parametrize("batch", range(12))
 def test_hostile_labels_and_scopes(open_page, batch):
-    labels = [nasty(20 * batch + k) for k in range(20)]
+    labels = [nasty(25 * batch + k) for k in range(25)]
     output = labelled(labels)
-    player = steps(output, layout="builtin", title=labels[0], level="scalar", full=True)
+    bugs = list(BUGS)[batch % 5 :][:1]
+    player = steps(output, layout="builtin", title=labels[0], level="scalar", full=True, bugs=bugs)
     screen = open_page(player)
     harmless(screen)
     total = len(player.steps)
     assert screen.read()["steps"] == total
-    for at in range(0, total + 1, 3):
-        screen.seek(at)
+    screen.page.evaluate("""() => { for (let k = 0; k < 200; k++)
+      document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true, cancelable: true })); }""")
+    assert screen.at == total
     screen.page.check("#predicting")
     screen.page.evaluate("document.activeElement.blur()")
     screen.press("Home", "ArrowRight")
     screen.page.click("#show")
     screen.page.uncheck("#predicting")
-    for bug in list(BUGS)[: 1 + batch % 5]:
-        screen.page.select_option("#bug", label=BUGS[bug].title)
-        screen.page.evaluate("document.activeElement.blur()")
-        screen.press("End")
+    screen.page.select_option("#bug", label=BUGS[bugs[0]].title)
+    screen.page.evaluate("document.activeElement.blur()")
+    screen.press("End")
     harmless(screen)
 
     graph = player.view.graph

@@ -54,13 +54,9 @@ class Truth:
         for step in self.told.forward:
             self.value[step.node] = step.result
             result = brief(step.result)
-            yield (
-                f"{step.name} is computed from",
-                [
-                    ["operation", f"{step.name} = {step.formula}"],
-                    ["numbers", f"{minus(step.numbers)} = {result}"],
-                ],
-            )
+            long = is_long(step.result, *(x.data for x in step.node.inputs))
+            arithmetic = ["result", result] if long else ["numbers", f"{minus(step.numbers)} = {result}"]
+            yield f"{step.name} is computed from", [["operation", f"{step.name} = {step.formula}"], arithmetic]
 
     def backward(self) -> Iterator[tuple[str, Any]]:
         output = self.told.output
@@ -75,7 +71,9 @@ class Truth:
                 rows = [["contribution", f"{step.formula} = {flow}"]]
             else:
                 local = brief(step.local)
-                put_in = [] if step.numbers in (step.formula, number_text(step.local)) else [minus(step.numbers)]
+                long = is_long(step.local, step.node.data, *(x.data for x in step.node.inputs))
+                same = step.numbers in (step.formula, number_text(step.local))
+                put_in = [] if long or same else [minus(step.numbers)]
                 chain = [step.formula, *put_in, *([] if local == step.formula else [local])]
                 rows = [
                     ["local derivative", f"∂{step.name}/∂{step.input_name} = {' = '.join(chain)}"],
@@ -110,10 +108,17 @@ def _marked(gradient: Any) -> list[str]:
 
 
 def brief(x: Any) -> str:
-    """A number to four digits; arrays begin like themselves."""
+    """A number to four digits; short arrays whole, of long ones shape and range."""
     if np.size(x) == 1:
         return number(np.reshape(np.asarray(x, object), -1)[0] if np.ndim(x) else x)
+    if is_long(x):
+        span = list(dict.fromkeys([number(np.min(x)), number(np.max(x))]))
+        return f"({' × '.join(map(str, np.shape(x)))} numbers, {' … '.join(span)})"
     return minus(np.array2string(x, precision=4, threshold=8, separator=", ").replace("\n", ""))
+
+
+def is_long(*arrays: Any) -> bool:
+    return any(np.size(x) > 6 for x in arrays)
 
 
 def minus(text: str) -> str:
