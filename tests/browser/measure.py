@@ -14,8 +14,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
 from tests.browser.conftest import FLAGS
 from tests.browser.samples import chain
 from tests.browser.screen import Screen
@@ -38,6 +36,8 @@ PRESS = """async (keys) => {
 
 
 def main() -> None:
+    from playwright.sync_api import sync_playwright  # doctest imports this file where there is no browser
+
     parser = argparse.ArgumentParser(description="Time the step player in Chromium.")
     parser.add_argument("--operations", type=int, nargs="+", default=[60, 500, 1600])
     options = parser.parse_args()
