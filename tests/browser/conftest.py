@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,29 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
          "--disable-sync", "--no-first-run"]  # fmt: skip
 
 
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def pytest_collection_modifyitems(items):
+    """Where something is missing all that needs it is skipped, in one line for each file."""
+    if not any(map(shutil.which, PROGRAMS)):
+        reason = "no Chromium is installed: apt install chromium"
+    elif not (find_spec("playwright") and find_spec("axe_playwright_python")):
+        reason = 'playwright and axe are not installed: pip install "clearprop[browser]"'
+    else:
+        return
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
 @pytest.fixture(scope="package")
 def chromium():
     """A running Chromium; it ends when the last test of this folder has, for it holds the event loop until then."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason='playwright is not installed: pip install "clearprop[browser]"'
-    )
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium is installed: apt install chromium")
-    with playwright.sync_playwright() as running:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as running:
+        program = next(filter(None, map(shutil.which, PROGRAMS)))
         browser = running.chromium.launch(executable_path=program, args=FLAGS)
         yield browser
         browser.close()

@@ -13,7 +13,6 @@ from viz.player import steps
 @pytest.fixture(scope="module")
 def axe():
     """The script of axe-core, as it comes with its Python package: nothing is fetched."""
-    pytest.importorskip("axe_playwright_python", reason='axe is not installed: pip install "clearprop[browser]"')
     return files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 
 
