@@ -28,7 +28,7 @@ def compare(frame, truth, box_of):
     """All boxes of the page as it is now with what they must show."""
     for node in truth.nodes:
         box, must = frame["boxes"][box_of[node]], truth.shown(node)
-        if node.op is None and not node.requires_grad and np.size(node.data) == 1:  # a constant is only its number
+        if node.op is None and not node.requires_grad and not is_table(node.data):  # a constant is only its number
             assert box["words"] == [*([node.label] if node.label else []), brief(node.data)]
             assert box["label"].endswith(f", value {truth.spoken(node)[0].removeprefix('value ')}")
             continue

@@ -46,7 +46,7 @@ class Truth:
             known = node in self.gradient
             said.append(f"gradient {exact(self.gradient[node])}" if known else "gradient not computed yet")
             if known and self.paths.get(node, 0) > 1:
-                said.append(f"{self.arrived.get(node, 0)} of {self.paths[node]} paths")
+                said.append(f"{self.arrived.get(node, 0)} of {self.paths[node]} uses")
         return said
 
     def forward(self) -> Iterator[tuple[str, Any]]:
@@ -82,7 +82,7 @@ class Truth:
             before = "" if step.before is None else f"{brief(step.before)} + {bracketed(flow)} = "
             paths = step.paths
             dots = "●" * step.path + "○" * (paths - step.path) + " " if paths <= 6 else ""
-            counted = f"  {dots}({step.path} of {paths} paths)" if paths > 1 else ""
+            counted = f"  {dots}({step.path} of {paths} uses)" if paths > 1 else ""
             rows.append(["running sum", f"∇{step.input_name} = {before}{brief(step.total)}{counted}"])
             yield f"Back from {step.name} to {step.input_name}", rows
 
