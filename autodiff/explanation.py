@@ -85,7 +85,7 @@ class BackwardStep:
             return f"{rule};  ∇{self.input_name} = {number_text(self.total)}"
         before = "" if self.before is None else f"{number_text(self.before)} + {_bracketed(flow)} = "
         total = f"∇{self.input_name} = {before}{number_text(self.total)}"
-        return f"{rule};  {total}" + (f" (path {self.path} of {self.paths})" if self.paths > 1 else "")
+        return f"{rule};  {total}" + (f" (use {self.path} of {self.paths})" if self.paths > 1 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Explanation:
         start = number_text(self.adjoints[self.output])
         lines += ["", f"Backward: ∂{name}/∂{name} = {start}; then, from the newest node to the oldest,"]
         lines += ["each passes back to its inputs: its own gradient ∇ (upstream) × how much it changes with that input"]
-        lines += [f"(local derivative). What arrives over several paths adds up. ∇v is short for ∂{name}/∂v."]
+        lines += [f"(local derivative). What arrives from several uses adds up. ∇v is short for ∂{name}/∂v."]
         lines += [f"  {i:>{width}}. {step}" for i, step in enumerate(self.backward, 1)]
         lines += ["", "Gradients of the leaves:"]
         lines += [f"  ∇{self.names[x]} = {number_text(g)}" for x, g in self._leaves()]

@@ -24,8 +24,8 @@ class Lesson:
 
 LESSONS = {
     "chain_rule": Lesson("Nudge a number and see what moves: slopes from school, multiplied along the way", "2 s"),
-    "topological_order": Lesson("Why a node waits before it hands its gradient on, and for whom", "2 s"),
     "shared_nodes": Lesson("A number used twice: why gradients add up, and why nobody walks all the paths", "2 s"),
+    "topological_order": Lesson("Why a node waits before it hands its gradient on, and for whom", "2 s"),
     "neuron": Lesson("One neuron learns: forward, backward, a step, and again, every number shown", "2 s"),
     "first_network": Lesson("Train a network of single neurons on real flowers, then follow one backward pass", "3 s"),
     "bug_lab": Lesson("Five classic mistakes of a backward pass: predict each wrong number, then see it", "3 s"),

@@ -1,10 +1,11 @@
-"""``python -m viz "tanh(w*x + b)" w=0.5 x=2 b=-1`` explains forward and backward pass, and draws them."""
+"""``python -m viz "tanh(w*x + b)" w=0.5 x=2 b=-0.3`` explains forward and backward pass, and draws them."""
 
 from __future__ import annotations
 
 import argparse
 import io
 import linecache
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ python -m viz "EXPRESSION" NAME=NUMBER ...
 computes an expression, explains its forward and backward pass number by number, and writes two files: {PICTURE},
 a picture of the graph, and {PLAYER}, a page to step through it in a browser. Try:
 
-  python -m viz "tanh(w*x + b)" w=0.5 x=2 b=-1
+  python -m viz "tanh(w*x + b)" w=0.5 x=2 b=-0.3
   python -m viz "z = w*x + b; (sigmoid(z) - y)**2" w=0.5 x=2 b=-1 y=1 --constant x --constant y
   python -m viz "x**2 / (x + y)" x=7/3 y=1/2 --exact
 
@@ -174,7 +175,19 @@ def _head(text: str, values: dict[str, float | Fraction], result: Result) -> lis
         f"Expression:  {visible(' '.join(text.split()))}",
         f"Values:      {', '.join(f'{name} = {number_text(x)}' for name, x in values.items())}",
         f"Result:      {number_text(result.output.data)}",
+        *_warning(result),
     ]
+
+
+def _warning(result: Result) -> list[str]:
+    """Where no number comes out, the rules go on as if nothing had happened."""
+    try:
+        finite = math.isfinite(result.output.data)
+    except OverflowError:  # a fraction beyond floats
+        finite = True
+    if finite:
+        return []
+    return ["", "This is no finite number: there is no slope here, and the gradients below mean nothing."]
 
 
 def _named(result: Result) -> list[str]:

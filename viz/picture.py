@@ -18,6 +18,7 @@ from viz.drawing.text import clean
 from viz.layouts.builtin import Direction, Layout
 from viz.layouts.framing import arranged
 from viz.layouts.placing import Engine
+from viz.options import require, require_number
 from viz.views.collapse import LARGEST
 from viz.views.model import Graph
 from viz.views.places import Level
@@ -136,9 +137,10 @@ def draw(
     >>> draw(a, layout="builtin", open=None).graph.boxes[-1].name
     'step 0–199'
     """
-    _check("layout", layout, get_args(Engine))
-    _check("direction", direction, ("auto", *get_args(Direction)))
-    _check("theme", theme, get_args(Theme))
+    require("layout", layout, get_args(Engine))
+    require("direction", direction, ("auto", *get_args(Direction)))
+    require("theme", theme, get_args(Theme))
+    require_number("time_limit", time_limit, 0)
     outputs = _outputs(nodes)
     view = view_of(outputs, level=level, open=open, roll=roll, full=full)
     graph = view.graph
@@ -149,11 +151,6 @@ def draw(
     name = clean(title) if title is not None else _title(outputs)
     svg = svg_of(graph, faces, placed.layout, title=name, note=note, theme=theme, around=placed)
     return Picture(svg, graph, placed.layout, placed.flow, note)
-
-
-def _check(option: str, given: object, known: Sequence[str]) -> None:
-    if given not in known:
-        raise ValueError(f"{option} is one of {', '.join(map(repr, known))}, not {given!r}")
 
 
 def _outputs(nodes: Any) -> list[Node]:

@@ -103,7 +103,7 @@ class Story:
     steps: tuple[Step, ...]
 
 
-def story_of(output: Node, see: Callable[[Node], View], seed: Any = None) -> Story:
+def story_of(output: Node, see: Callable[[Node], View]) -> Story:
     """Forward and backward pass of ``output``, told for the boxes in which ``see`` shows it; no ``.grad`` is touched.
 
     >>> from autodiff import Value
@@ -114,19 +114,19 @@ def story_of(output: Node, see: Callable[[Node], View], seed: Any = None) -> Sto
     ...     print(step.sentence)
     v1 is computed from a.
     The backward pass begins at v1: if v1 grows by a little, v1 grows by just as much.
-    Back from v1 to a, path 1 of 2: more is still to come, so ∇a is not final.
-    Back from v1 to a, path 2 of 2: all have arrived, ∇a is complete.
+    Back from v1 to a, use 1 of 2: more is still to come, so ∇a is not final.
+    Back from v1 to a, use 2 of 2: all have arrived, ∇a is complete.
 
     Raises:
-        GraphError: as ``backward``: no gradient flows, or several outputs and no seed.
+        GraphError: as ``backward``: no gradient flows, or the output holds several numbers.
     """
     view, order = see(output), newest_first(output)
-    adjoints: dict[Node, Any] = {output: seed_of(output, seed)}
+    adjoints: dict[Node, Any] = {output: seed_of(output, None)}
     with np.errstate(all="ignore"):
         for _ in sweep(order, adjoints):
             pass
         final = adjoints | {x: hooked(x, gradient) for x, gradient in adjoints.items() if x.op is None}
-        teller = _Teller(output, view, _finished(output, see, view, final), order, adjoints)
+        teller = _Teller(output, view, _finished(output, see, view, final), order, adjoints, final)
         steps = tuple(teller.tell())
     return Story(output, view, teller.names, teller.alone, teller.paths, final, teller.finished, steps)
 
@@ -135,9 +135,16 @@ class _Teller:
     """Walks the boxes forward and backward, and keeps count of what has arrived where."""
 
     def __init__(
-        self, output: Node, view: View, finished: Sequence[Box], order: list[Node], adjoints: Mapping[Node, Any]
+        self,
+        output: Node,
+        view: View,
+        finished: Sequence[Box],
+        order: list[Node],
+        adjoints: Mapping[Node, Any],
+        final: Mapping[Node, Any],
     ) -> None:
-        self.output, self.view, self.finished, self.adjoints = output, view, finished, adjoints
+        self.output, self.view, self.finished = output, view, finished
+        self.adjoints, self.final = adjoints, final
         self.names = names_of(output, order)
         members: list[list[Node]] = [[] for _ in view.graph.boxes]
         for node in view.nodes:
@@ -155,12 +162,32 @@ class _Teller:
 
     def tell(self) -> Iterator[Step]:
         boxes = newest_boxes_first(self.view, self.computed)
-        turn = 0
+        turn = later = 0
         for turn, box in enumerate(reversed(boxes)):
             yield self.forward(box, turn)
         yield self.start(turn + 1)
         for later, box in enumerate(boxes, turn + 2):
-            yield from self.backward(box, later) if box in self.alone else [self.backward_at_once(box, later)]
+            if box in self.alone:
+                yield from self.changed_by_hook(box, later, self.adjoints[self.alone[box]])
+                yield from self.backward(box, later)
+            else:
+                yield self.backward_at_once(box, later)
+        for box, node in self.alone.items():
+            if node in self.final and node.op is None:
+                later += 1
+                yield from self.changed_by_hook(box, later, self.final[node])
+
+    def changed_by_hook(self, box: int, turn: int, gradient: Any) -> Iterator[Step]:
+        """A hook has the last word on the gradient of a node: if it is another one now, that is a step."""
+        node = self.alone[box]
+        total = self.totals.get(node)
+        if total is None or gradient is total or np.array_equal(total, gradient, equal_nan=_is_inexact(total)):
+            return
+        name = self.names[node]
+        sentence = f"A hook of {name} changes its gradient."
+        rows = (("hook", f"∇{name}: {shown(total)}", f" becomes {shown(gradient)}"),)
+        changes = (Change(box, gradient=gradient, arrived=self.arrived.get(box, 0)),)
+        yield Step("backward", turn, box, (), sentence, rows, changes)
 
     def forward(self, box: int, turn: int) -> Step:
         if box not in self.alone:
@@ -290,11 +317,11 @@ def backward_told(
     """The step of one arrow, in words and numbers."""
     name, to = told.name, told.input_name
     if told.paths == 1:
-        ending = f": the only path, so ∇{to} is complete."
+        ending = f", its only use, so ∇{to} is complete."
     elif told.path < told.paths:
-        ending = f", path {told.path} of {told.paths}: more is still to come, so ∇{to} is not final."
+        ending = f", use {told.path} of {told.paths}: more is still to come, so ∇{to} is not final."
     else:
-        ending = f", path {told.path} of {told.paths}: all have arrived, ∇{to} is complete."
+        ending = f", use {told.path} of {told.paths}: all have arrived, ∇{to} is complete."
     asks = f"What is ∇{to} after this step?" if asking and is_predictable(told.total) else ""
     sentence = f"Back from {name} to {to}{ending}"
     return Step("backward", turn, box, arrows, sentence, backward_rows(told), changes, asks, told)
@@ -320,9 +347,9 @@ def backward_rows(told: BackwardStep) -> tuple[Row, ...]:
             chain.insert(0, told.numbers.replace("-", MINUS))
         result = "".join(f" = {text}" for text in chain if text != told.formula)
         rows = [("local derivative", f"∂{name}/∂{to} = {told.formula}", result)]
-        product = f"{shown(told.upstream)} × {bracketed(shown(told.local))} = {flow}"
+        product = f"{leading(shown(told.upstream))} × {bracketed(shown(told.local))} = {flow}"
         rows.append(("upstream × local", "", product))
-    before = "" if told.before is None else f"{shown(told.before)} + {bracketed(flow)} = "
+    before = "" if told.before is None else f"{leading(shown(told.before))} + {bracketed(flow)} = "
     rows.append(("running sum", "", f"∇{to} = {before}{shown(told.total)}"))
     return tuple(rows)
 
@@ -350,8 +377,13 @@ def _is_long(*arrays: Any) -> bool:
 
 
 def bracketed(text: str) -> str:
-    """In brackets, if it begins with a minus sign."""
-    return f"({text})" if text.startswith(MINUS) else text
+    """A negative or complex number as a factor or a summand."""
+    return f"({text})" if text.startswith(MINUS) or "j" in text else text
+
+
+def leading(text: str) -> str:
+    """A number as the first factor or summand: only a complex one wants brackets there."""
+    return f"({text})" if "j" in text else text
 
 
 def is_predictable(x: Any) -> bool:
@@ -362,6 +394,10 @@ def is_predictable(x: Any) -> bool:
         return math.isfinite(x)
     except OverflowError:  # a fraction beyond floats
         return False
+
+
+def _is_inexact(x: Any) -> bool:
+    return np.asarray(x).dtype.kind in "fc"
 
 
 def _counted(count: int, what: str) -> str:

@@ -68,7 +68,7 @@ def test_the_text_of_a_neuron():
     assert "1. v1 = w * x = 0.5 * 2 = 1" in text
     assert "6. loss = v5 ** 2 = (-0.6978) ** 2 = 0.4869" in text
     assert "∂v3/∂v2 = 1 - v3 * v3 = 1 - 0.6044 * 0.6044 = 0.6347;  -0.6978 × 0.6347 = -0.4429" in text
-    assert "∇w = -0.8435 + (-0.8859) = -1.729 (path 2 of 2)" in text
+    assert "∇w = -0.8435 + (-0.8859) = -1.729 (use 2 of 2)" in text
     assert text.endswith("∇w = -1.729\n  ∇x = -0.2215\n  ∇b = -0.4429")
 
 
@@ -77,7 +77,7 @@ def test_both_edges_of_a_product_with_itself():
     first, second = explain(a * a).backward
     assert (first.position, second.position) == (0, 1)
     assert [s.path for s in (first, second)] == [1, 2]
-    assert "∇a = 3 + 3 = 6 (path 2 of 2)" in str(second)
+    assert "∇a = 3 + 3 = 6 (use 2 of 2)" in str(second)
 
 
 def test_exact_numbers_are_shown_as_fractions():

@@ -84,7 +84,7 @@ def test_each_frame_says_what_happens():
     film = animate(square(), layout="builtin")
     said = [shown_texts(film, k) for k in range(film.frames)]
     assert "v1 = a * a = 3 * 3 = 9.0" in said[1]
-    assert "∇a = 3.0 + 1.0 × 3.0 = 6.0  (path 2 of 2)" in said[4]
+    assert "∇a = 3.0 + 1.0 × 3.0 = 6.0  (use 2 of 2)" in said[4]
     assert "Every gradient is complete." in said[-1]
 
 
@@ -129,7 +129,11 @@ def test_what_cannot_be_animated_is_refused():
         animate(3.0)
     with pytest.raises(ValueError, match="theme is one of"):
         animate(neuron(), theme="blue")
-    with pytest.raises(ValueError, match="seconds is how long"):
+    with pytest.raises(ValueError, match="layout is one of 'auto', 'builtin', 'dot', not 'bogus'"):
+        animate(neuron(), layout="bogus")
+    with pytest.raises(ValueError, match="direction is one of"):
+        animate(neuron(), direction="diagonal")
+    with pytest.raises(ValueError, match=r"seconds is a number from 0\.05 to 60, not 0"):
         animate(neuron(), seconds=0)
 
 

@@ -120,7 +120,9 @@ def test_the_broken_passes_are_those_of_the_bug_lab(bug):
     flags = [row[4] for row in told["table"]]
     assert flags == [leaf in set(wrong.wrong_nodes) for leaf in wrong.leaves]
     assert any(flags)
-    assert len(told["steps"]) == len(wrong.steps) + 1
+    earlier = BUGS[bug].leftover != "nothing"  # what an earlier pass has left is a step of its own
+    assert len(told["steps"]) == len(wrong.steps) + 1 + earlier
+    assert told["slip"] == min(wrong.slips) + 1 + earlier
 
 
 # ── training ─────────────────────────────────────────────────────────────────────────────────────────
@@ -181,6 +183,58 @@ def test_a_node_is_computed_anew_for_the_next_round():
     assert last.rows[-1] == ("round before", "v2 was 0.25", ", and is 0.0625")
 
 
+def test_what_is_given_to_a_round_is_shown_in_it():
+    w = Value(0.5, label="w")
+    samples = iter([(2.0, 1.0), (7.0, 3.0), (4.0, 2.0)])
+
+    def loss():
+        x, y = next(samples)
+        return (w * Value(x, label="x", requires_grad=False) - y) ** 2
+
+    player = steps(loss, optimizer=SGD([w], learning_rate=0.01), rounds=2, layout="builtin")
+    story = Page(player.html).story()
+    shown = [box[0] for box in story["boxes"]]
+    x = next(k for k, box in enumerate(player.view.graph.boxes) if box.label == "x")
+    assert shown[x] == ["2.0"]
+    restarts = [step for step in story["steps"] if step[0] == "r"]
+    assert [[change[1] for change in step[6] if change[0] == x] for step in restarts] == [[["7.0"]], [["4.0"]]]
+    assert all("1.0" not in str(step[6]) and ("3.0" in str(step[6]) or "2.0" in str(step[6])) for step in restarts)
+
+
+def test_a_hook_is_a_step():
+    w = Value(3.0, label="w")
+    w.register_hook(lambda g: 10 * g)
+    player = steps(w * w, layout="builtin", bugs=False)
+    last = player.steps[-1]
+    assert last.sentence == "A hook of w changes its gradient."
+    assert last.changes[0].gradient == 60.0
+    assert last.rows == (("hook", "∇w: 6.0", " becomes 60.0"),)
+    h = w * 2
+    h.register_hook(lambda g: -g)
+    told = [step.sentence for step in steps(h * 3, layout="builtin", bugs=False).steps]
+    assert (
+        told.index("A hook of v1 changes its gradient.")
+        == told.index("Back from v2 to v1, its only use, so ∇v1 is complete.") + 1
+    )
+
+
+def test_an_output_that_is_a_leaf_can_be_trained():
+    w = Value(2.0, label="w")
+    player = steps(w, optimizer=SGD([w], learning_rate=0.5), layout="builtin")
+    assert [step.kind for step in player.steps] == ["seed", "update", "restart"]
+
+
+@pytest.mark.parametrize("wrong", [3, "sgd", SGD])
+def test_what_is_no_optimizer_is_refused(wrong):
+    with pytest.raises(TypeError, match="optimizer is an optimizer of nn, such as"):
+        steps(square(), optimizer=wrong)
+
+
+def test_an_optimizer_of_other_parameters_is_refused():
+    with pytest.raises(ValueError, match="none of the optimizer's parameters is in this graph"):
+        steps(square(), optimizer=SGD([Value(1.0)]))
+
+
 def test_rounds_of_different_graphs_are_refused():
     w = Value(0.5, label="w")
     turns = []
@@ -233,7 +287,44 @@ def test_a_named_mistake_is_never_close_to_the_answer():
             quiz = quiz_of(step)
             if quiz:
                 assert all(abs(wrong - quiz.answer) > 2 * quiz.tolerance for _, wrong in quiz.mistakes)
-                assert quiz.tolerance <= 0.005 * max(1, abs(quiz.answer)) * 1000
+                told = step.told
+                terms = [told.result] if step.kind == "forward" else [told.total, told.contribution, told.before or 0.0]
+                assert quiz.tolerance <= max(
+                    0.02 * abs(quiz.answer), 0.001 * max(map(abs, terms)), 1e-3 * abs(quiz.answer)
+                )
+
+
+@pytest.mark.parametrize("start", [1 / 3, 100.123, 0.5123456789])
+@pytest.mark.parametrize("rate", [0.01, 1e-3, 0.3])
+def test_what_the_page_shows_is_a_right_answer(start, rate):
+    w = Value(start, label="w")
+    story = page(lambda: (w * 0.1 - 2) ** 2, optimizer=SGD([w], learning_rate=rate), rounds=2).story()
+    asked = 0
+    for step in story["steps"]:
+        if step[9]:
+            answer, tolerance, _ = step[9]
+            asked += 1
+            (change,) = step[6]
+            text = (change[1] or change[2])[0].removeprefix("∇ ").replace("−", "-")
+            assert abs(float(text) - answer) <= tolerance, step
+            assert abs(float((change[4] or change[5]).replace("−", "-")) - answer) <= tolerance
+    assert asked >= 10
+
+
+def test_a_step_too_small_to_be_seen_is_not_asked_for():
+    w = Value(100.123, label="w")
+    player = steps(lambda: w * 0.1, optimizer=SGD([w], learning_rate=0.001), layout="builtin")
+    (update,) = [step for step in player.steps if step.kind == "update"]
+    assert quiz_of(update) is None
+
+
+def test_two_digits_are_enough_and_the_wrong_sign_is_not():
+    a = Value(1.0, label="a")
+    last = steps(a * 400.0 + a * (-399.0), layout="builtin").steps[-1]
+    quiz = quiz_of(last)
+    assert quiz.answer == 1.0
+    assert quiz.tolerance < 0.5
+    assert ("sign", -1.0) in quiz.mistakes
 
 
 # ── boxes of many numbers ────────────────────────────────────────────────────────────────────────────
@@ -387,7 +478,7 @@ def test_the_same_program_gives_the_same_page():
         (square, {"theme": "blue"}, "theme is one of"),
         (square, {"rounds": 0}, "rounds is how many training steps are played, at least 1, not 0"),
         (square, {"rounds": 2}, "rounds=2 needs an optimizer"),
-        (square, {"bugs": ["overwritten"]}, "there is no bug 'overwritten'; there are: overwrite, depth_first"),
+        (square, {"bugs": ["overwritten"]}, "there is no bug 'overwritten'; did you mean 'overwrite'"),
     ],
 )
 def test_what_cannot_be_played_is_refused(given, options, message):

@@ -52,9 +52,13 @@ def test_at_the_end_every_box_shows_the_engines_gradient(make):
 
 
 def test_a_story_touches_no_gradient():
-    output = shared()
-    told(output)
-    assert all(node.grad is None for node in scalar_view([output]).nodes)
+    output = network((2, 4, 3, 1))
+    nodes = scalar_view([output]).nodes
+    for node in nodes:
+        node.grad = 7.0
+    for zoom in ({}, {"level": "layer", "open": None}):
+        told(output, **zoom)
+        assert all(node.grad == 7.0 for node in nodes)
 
 
 def test_paths_are_counted():
@@ -67,8 +71,8 @@ def test_paths_are_counted():
 
 def test_the_sentence_says_whether_a_gradient_is_final():
     sentences = [step.sentence for step in told(square()).steps if step.kind == "backward"]
-    assert sentences[0].endswith("path 1 of 2: more is still to come, so ∇a is not final.")
-    assert sentences[1].endswith("path 2 of 2: all have arrived, ∇a is complete.")
+    assert sentences[0].endswith("use 1 of 2: more is still to come, so ∇a is not final.")
+    assert sentences[1].endswith("use 2 of 2: all have arrived, ∇a is complete.")
 
 
 def test_the_arrows_of_a_step_are_the_edges_it_goes_over():
@@ -81,9 +85,19 @@ def test_the_arrows_of_a_step_are_the_edges_it_goes_over():
             assert edges[k].source == step.box
             assert edges[k].port == step.told.position
         if step.kind == "forward":
-            assert all(edges[k].target == step.box for k in step.arrows)
+            assert step.arrows == tuple(k for k, edge in enumerate(edges) if edge.target == step.box)
     walked = [k for step in story.steps if step.kind == "backward" for k in step.arrows]
     assert sorted(walked) == list(range(len(edges)))
+
+
+def test_a_closed_box_is_computed_from_all_that_leads_into_it():
+    story = told(network((2, 4, 3, 1)), level="layer", open=None)
+    edges = story.view.graph.edges
+    closed = [step for step in story.steps if step.kind == "forward" and story.view.graph.boxes[step.box].group]
+    assert closed
+    for step in closed:
+        assert step.arrows == tuple(k for k, edge in enumerate(edges) if edge.target == step.box)
+    assert any(step.arrows for step in closed)
 
 
 @pytest.mark.parametrize("seed", range(20))

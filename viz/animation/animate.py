@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from autodiff import Node
 from viz.animation.film import Film
@@ -17,14 +17,15 @@ from viz.drawing.export import write
 from viz.drawing.style import Theme
 from viz.drawing.svg import svg_of
 from viz.drawing.text import clean
-from viz.drawing.themed import checked
 from viz.layouts.builtin import Direction
 from viz.layouts.placing import Engine
+from viz.options import require, require_number
 from viz.player.player import finished
 from viz.player.rounds import Program, play_of
 from viz.player.scene import scene_of
 from viz.story import Step
-from viz.views.view import scalar_view
+from viz.views.model import in_order
+from viz.views.view import View, scalar_view
 
 LARGEST = 60
 """Boxes: more are not read while they move."""
@@ -93,19 +94,15 @@ def animate(
     >>> animate((a * b + a) ** 2, layout="builtin")
     <Animation of 11 frames, 22.4 s>
     """
-    checked("theme", theme)
-    if not 0.05 <= seconds <= 60:
-        raise ValueError(f"seconds is how long a frame is seen, from 0.05 to 60, not {seconds!r}")
+    require("layout", layout, get_args(Engine))
+    require("direction", direction, ("auto", *get_args(Direction)))
+    require("theme", theme, get_args(Theme))
+    require_number("seconds", seconds, 0.05, 60)
+    require_number("time_limit", time_limit, 0)
     if not isinstance(program, Node) and not callable(program):
         raise TypeError(f"animate takes a node, or a function that computes one, not {clean(repr(program), 40)}")
-    play = play_of(program, lambda output: scalar_view([output]))
+    play = play_of(program, _seen)
     story = play.stories[0]
-    boxes = story.view.graph.boxes
-    if len(boxes) > LARGEST:
-        raise ValueError(
-            f"this graph has {len(boxes)} boxes, and more than {LARGEST} cannot be read while they move; animate a part"
-            " of it (a node further inside, one neuron), or write viz.steps(...), where the reader sets the pace"
-        )
     scene = scene_of(play, finished(story), layout=layout, direction=direction, time_limit=time_limit)
     name = f"Forward and backward pass of {story.names[story.output]}" if title is None else clean(title)
     film = Film(story, scene, seconds)
@@ -119,3 +116,14 @@ def animate(
         marks=film.marks(theme),
     )
     return Animation(svg, film.count, film.seconds, story.steps)
+
+
+def _seen(output: Node) -> View:
+    """Every node in a box, if they can be read."""
+    count = len(in_order([output]))
+    if count > LARGEST:
+        raise ValueError(
+            f"this graph has {count:,} boxes, and more than {LARGEST} cannot be read while they move; animate a part"
+            " of it (a node further inside, one neuron), or write viz.steps(...), where the reader sets the pace"
+        )
+    return scalar_view([output])

@@ -16,7 +16,7 @@ from viz.drawing.text import width
 from viz.drawing.themed import Palette, themed
 from viz.layouts.builtin import Layout, Point
 from viz.player.scene import DOTS, NABLA, Scene, Showing, dots
-from viz.story import NOTHING, Change, Step, Story, bracketed, shown
+from viz.story import NOTHING, Change, Step, Story, bracketed, leading, shown
 
 MOST_FRAMES = 20
 
@@ -245,9 +245,9 @@ def _caption(step: Step) -> str:
         return "".join(step.rows[0][1:]) + " = " + "".join(step.rows[1][1:])
     if not isinstance(told, BackwardStep) or told.local is None:
         return "".join(step.rows[-1][1:])
-    product = f"{shown(told.upstream)} × {bracketed(shown(told.local))}"
-    before = "" if told.before is None else f"{shown(told.before)} + "
-    path = f"  (path {told.path} of {told.paths})" if told.paths > 1 else ""
+    product = f"{leading(shown(told.upstream))} × {bracketed(shown(told.local))}"
+    before = "" if told.before is None else f"{leading(shown(told.before))} + "
+    path = f"  (use {told.path} of {told.paths})" if told.paths > 1 else ""
     total = shown(told.total)
     return f"∇{told.input_name} = {before}{product} = {total}{path}"
 

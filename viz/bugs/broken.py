@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 from autodiff import Node
 from autodiff.backprop import newest_first
 from autodiff.explanation import BackwardStep, explain
 from autodiff.formula import number_text
-from viz.bugs.catalogue import BUGS, Bug
+from viz.bugs.catalogue import Bug, bug_named
 from viz.bugs.drawing import LARGEST, Panel, side_by_side
 from viz.bugs.engine import WrongEngine, depth_first, same
 from viz.bugs.mistakes import Edge, first_mistake
@@ -20,6 +19,7 @@ from viz.drawing.style import Theme
 from viz.drawing.text import clean
 from viz.layouts.placing import Engine
 from viz.numerical import numerical_gradients
+from viz.options import require, require_number
 from viz.picture import Picture
 from viz.views.view import scalar_view
 
@@ -97,6 +97,9 @@ class BrokenPass:
         Raises:
             ValueError: the graph is too large for a picture.
         """
+        require("layout", layout, get_args(Engine))
+        require("theme", theme, get_args(Theme))
+        require_number("time_limit", time_limit, 0)
         view = scalar_view([self.output])
         if len(view.nodes) > LARGEST:
             raise ValueError(
@@ -180,7 +183,7 @@ def broken(output: Node, bug: str | Bug, *, seed: Any = None, edge: Edge | None 
         ValueError: there is no such bug, or no mistake can be made at ``edge``.
         GraphError: as ``backward``: no gradient flows, or several outputs and no seed.
     """
-    bug = _bug_named(bug)
+    bug = bug_named(bug)
     if edge is not None and not bug.mistakes_a_rule:
         raise ValueError(f"edge says where a rule is to be wrong, and {bug.name!r} makes no mistake in a rule")
     explained = explain(output, seed)
@@ -196,16 +199,6 @@ def broken(output: Node, bug: str | Bug, *, seed: Any = None, edge: Edge | None 
     words = mistake.words if mistake else ""
     right = engine.what_is_right()
     return BrokenPass(output, bug, seed, engine.names, engine.steps, engine.gradients, right, engine.slips(), words)
-
-
-def _bug_named(bug: Any) -> Bug:
-    if isinstance(bug, Bug):
-        return bug
-    if bug not in BUGS:
-        near = get_close_matches(str(bug), BUGS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(map(repr, BUGS))}"
-        raise ValueError(f"there is no bug {bug!r}; {hint}")
-    return BUGS[bug]
 
 
 def _check_edge(edge: Any, order: list[Node]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from autodiff import Value
@@ -175,3 +176,18 @@ _ALL = [
 
 BUGS: dict[str, Bug] = {bug.name: bug for bug in _ALL}
 """Every bug by name, in teaching order."""
+
+
+def bug_named(bug: str | Bug) -> Bug:
+    """The bug of a name; a bug is itself.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    if isinstance(bug, Bug):
+        return bug
+    if not isinstance(bug, str) or bug not in BUGS:
+        near = get_close_matches(str(bug), BUGS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(map(repr, BUGS))}"
+        raise ValueError(f"there is no bug {bug!r}; {hint}")
+    return BUGS[bug]

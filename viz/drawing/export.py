@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,10 +59,13 @@ def write(path: Path, content: bytes) -> Path:
 
     Raises:
         FileNotFoundError: there is no such folder.
+        IsADirectoryError: the path is a folder.
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"the folder {str(path.parent)!r} for {path.name!r} does not exist; make it first")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    if path.is_dir():
+        raise IsADirectoryError(f"{str(path)!r} is a folder, and no file can take its place")
+    beside = path.with_name(f".{sha256(path.name.encode()).hexdigest()[:16]}.{os.getpid()}.part")  # short, always
     try:
         beside.write_bytes(content)
         beside.replace(path)

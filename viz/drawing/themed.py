@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import get_args
+from collections.abc import Callable, Iterable, Mapping
 
 from viz.drawing.style import PALETTES, Theme
 
@@ -25,13 +24,3 @@ def themed(theme: Theme, rules: Callable[[Palette], Iterable[str]]) -> str:
 
 def _written(rules: Iterable[str]) -> str:
     return "".join(f"{rule}\n" for rule in rules)
-
-
-def checked(option: str, given: object, known: Sequence[str] = get_args(Theme)) -> None:
-    """That an option is one of those known.
-
-    Raises:
-        ValueError: it is not.
-    """
-    if given not in known:
-        raise ValueError(f"{option} is one of {', '.join(map(repr, known))}, not {given!r}")

@@ -55,7 +55,8 @@ def arranged(
     sizes = [turned(size, flow) for size in sizes]
     loops = [_LOOP if box.group is not None and box.group.state else 0.0 for box in graph.boxes]
     roomy = [(length, breadth + 2 * loop) for (length, breadth), loop in zip(sizes, loops, strict=True)]
-    insides = [inside_of(graph, frame, roomy, flow) for frame in graph.frames]
+    touching = _touching(graph)
+    insides = [inside_of(graph, frame, touching[f], roomy, flow) for f, frame in enumerate(graph.frames)]
     layout, frames, note = _nested(graph, roomy, insides, engine, flow, limit)
     corners = [(x, y + loop) for (x, y), loop in zip(layout.corners, loops, strict=True)]
     ways = {k: _loop(corners[k], sizes[k]) for k, loop in enumerate(loops) if loop}
@@ -77,6 +78,16 @@ def _best_flow(graph: Graph, sizes: Sequence[Point]) -> Direction:
 
 
 # ── outside ──────────────────────────────────────────────────────────────────────────────────────────
+def _touching(graph: Graph) -> list[list[int]]:
+    """For every frame the edges that begin or end in it."""
+    home = {box: f for f, frame in enumerate(graph.frames) for box in frame.boxes}
+    found: list[list[int]] = [[] for _ in graph.frames]
+    for k, edge in enumerate(graph.edges):
+        for f in {home.get(edge.source), home.get(edge.target)} - {None}:
+            found[f].append(k)  # type: ignore[index]
+    return found
+
+
 def _nested(
     graph: Graph, sizes: Sequence[Point], insides: Sequence[Inside], engine: Engine, flow: Direction, limit: float
 ) -> tuple[Layout, list[tuple[Point, Point]], str]:

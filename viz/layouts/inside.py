@@ -53,18 +53,17 @@ class Inside:
     leaving: dict[int, Route]
 
 
-def inside_of(graph: Graph, frame: Frame, sizes: Sequence[Point], flow: Direction) -> Inside:
+def inside_of(graph: Graph, frame: Frame, touching: Sequence[int], sizes: Sequence[Point], flow: Direction) -> Inside:
     """Lay out the inside of a frame, with points for the boxes outside that feed it or are fed.
 
     Every source outside has a row of points, as many as it takes to reach from the frame to its first consumer,
-    so that its arrow has a lane of its own all the way.
+    so that its arrow has a lane of its own all the way. ``touching`` are the edges that begin or end inside.
     """
     place = {box: k for k, box in enumerate(sorted(frame.boxes))}
-    within = [k for k, edge in enumerate(graph.edges) if edge.source in place and edge.target in place]
-    coming = [k for k, edge in enumerate(graph.edges) if edge.source not in place and edge.target in place]
-    exits = list(
-        dict.fromkeys(edge.source for edge in graph.edges if edge.source in place and edge.target not in place)
-    )
+    edges_here = [(k, graph.edges[k]) for k in touching]
+    within = [k for k, edge in edges_here if edge.source in place and edge.target in place]
+    coming = [k for k, edge in edges_here if edge.source not in place]
+    exits = list(dict.fromkeys(edge.source for _, edge in edges_here if edge.target not in place))
     sources = list(dict.fromkeys(graph.edges[k].source for k in coming))
 
     def wired(rows: Sequence[int]) -> list[Edge]:

@@ -25,7 +25,8 @@ from viz.drawing.text import clean
 from viz.layouts.builtin import Direction
 from viz.layouts.placing import Engine
 from viz.path_sums.best import Trace, best_traces, count_paths, way
-from viz.path_sums.words import ENDS, amount_of, bracketed, counted, percent, share_of, shortened
+from viz.path_sums.words import ENDS, amount_of, counted, percent, share_of, shortened
+from viz.story import bracketed
 
 if TYPE_CHECKING:
     from viz.picture import Picture

@@ -12,9 +12,10 @@ from viz.drawing.format import number
 from viz.drawing.style import Theme
 from viz.drawing.svg import Marks, element, svg_of
 from viz.drawing.text import clean, width
-from viz.drawing.themed import Palette, checked, themed
+from viz.drawing.themed import Palette, themed
 from viz.layouts.builtin import Direction, Layout, Point, best_direction, port_offset
 from viz.layouts.placing import Engine, laid_out
+from viz.options import require
 from viz.path_sums.paths import Paths
 from viz.path_sums.sketch import Arrow, Sketch, sketch_of
 from viz.path_sums.words import percent, ranges, share_of
@@ -32,9 +33,9 @@ def picture_of(
     paths: Paths, *, layout: Engine, direction: Direction | Literal["auto"], theme: Theme, title: str | None
 ) -> Picture:
     """The graph of ``paths``, with the paths on top and a legend below."""
-    checked("layout", layout, get_args(Engine))
-    checked("direction", direction, ("auto", *get_args(Direction)))
-    checked("theme", theme)
+    require("layout", layout, get_args(Engine))
+    require("direction", direction, ("auto", *get_args(Direction)))
+    require("theme", theme, get_args(Theme))
     sketch = sketch_of(paths)
     graph = Graph(sketch.boxes, tuple([arrow.edge for arrow in sketch.arrows]))
     several = len(paths) > 1

@@ -50,11 +50,6 @@ def amount_of(product: Any, log10: float) -> str:
     return f"{sign}{10 ** (log10 - exponent):.3f}e{exponent}".replace("-", MINUS)
 
 
-def bracketed(shown: str) -> str:
-    """A negative or complex number as a factor."""
-    return f"({shown})" if shown.startswith(MINUS) or "j" in shown else shown
-
-
 def shortened(parts: Sequence[Any], gap: Any) -> list[Any]:
     """Both ends of what is long, with ``gap`` in between."""
     return list(parts) if len(parts) <= 2 * ENDS + 1 else [*parts[:ENDS], gap, *parts[-ENDS:]]

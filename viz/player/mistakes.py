@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +11,12 @@ import numpy as np
 
 from autodiff.chain import local_derivative
 from autodiff.explanation import BackwardStep, ForwardStep
+from viz.drawing.format import DIGITS, number
 from viz.story import Step, is_predictable
 
 MISTAKES = {
-    "other_branch": "That is what comes over this path alone. What came over the other paths is there already:"
-    " gradients of several paths add up.",
+    "other_branch": "That is what comes from this use alone. What has come from the other uses is there already:"
+    " gradients of several uses add up.",
     "upstream": "You forgot the upstream factor: the local derivative has to be multiplied by the gradient that has"
     " arrived from above.",
     "local": "You forgot the local derivative: the gradient from above has to be multiplied by how much this"
@@ -29,7 +31,8 @@ MISTAKES = {
 }
 """The usual mistakes, and what to say to each."""
 
-_CLOSE = 0.005  # relative: four digits were shown
+_CLOSE = 0.001  # of the largest term: four digits were shown
+_ROUGHLY = 0.02  # of the answer: two digits are enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def quiz_of(step: Step) -> Quiz | None:
     >>> a = Value(3.0, label="a")
     >>> y = a * a
     >>> quiz_of(story_of(y, lambda output: scalar_view([output])).steps[-1])  # doctest: +ELLIPSIS
-    Quiz(answer=6.0, tolerance=0.03, mistakes=(('other_branch', 3.0), ('local', 4.0), ...))
+    Quiz(answer=6.0, tolerance=0.12, mistakes=(('other_branch', 3.0), ('local', 4.0), ...))
     """
     if not step.asks:
         return None
@@ -64,11 +67,17 @@ def quiz_of(step: Step) -> Quiz | None:
         answer, candidates = told.result, _forward(told)
         terms = [told.result]
     else:
-        w, g = told.given["w"], told.given["g"]
-        answer, terms = change.data, [change.data - w]
+        w, g = told.given.get("w"), told.given.get("g")
+        if w is None or g is None or number(w) == number(change.data):
+            return None  # a rule of other words, or a step too small to be seen
+        answer, terms = change.data, []
         candidates = iter([("uphill", w + w - change.data), ("learning_rate", w - g)])
     answer = float(answer)
-    tolerance = _CLOSE * max([abs(float(x)) for x in terms if is_predictable(x)], default=0.0)
+    # Four digits are shown, so half a unit of the fourth is right in any case.
+    rounding = 0.6 * 10.0 ** (math.floor(math.log10(abs(answer))) - DIGITS + 1) if answer else 0.0
+    largest = max([abs(float(x)) for x in terms if is_predictable(x)], default=0.0)
+    roughly = abs(answer) if terms else abs(answer - float(told.given["w"]))
+    tolerance = max(_CLOSE * largest, _ROUGHLY * roughly, rounding)
     taken = [answer]
     mistakes = []
     for name, wrong in (*candidates, ("sign", -answer)):

@@ -74,8 +74,8 @@ def page_of(
     ]
     known = {_content(step): k for k, step in enumerate(told)}
     bugs = [
-        [_shared(_step(*both, line_of(both[0]), 0), known) for both in zip(bug.steps, shows, strict=True)]
-        for bug, shows in zip(broken, scene.others, strict=True)
+        [_shared(_step(*both, line_of(both[0]), 0), known) for both in zip(wrong.steps, shows, strict=True)]
+        for wrong, shows in zip(broken, scene.others, strict=True)
     ]
     story = {
         "texts": _tabled([step for row in (told, *bugs) for step in row if len(step) > 2]),
@@ -88,16 +88,20 @@ def page_of(
         "mistakes": MISTAKES if any(asked) else {},
         "bugs": [
             {
-                "title": bug.title,
-                "what": bug.what,
-                "why": bug.why,
-                "fix": bug.fix,
-                "code": bug.code,
-                "shows": bug.shows,
-                "steps": own,
-                "table": bug.table,
+                "title": wrong.bug.title,
+                "what": wrong.bug.what,
+                "why": wrong.bug.why,
+                "fix": wrong.bug.fix,
+                "code": wrong.bug.code,
+                "shows": wrong.shows,
+                "numerical": "finite difference"
+                if wrong.bug.passes == 1
+                else f"{wrong.bug.passes} × finite difference",
+                "slip": next((k for k, step in enumerate(wrong.steps) if "✗" in step.sentence), None),
+                "steps": told_wrong,
+                "table": wrong.table,
             }
-            for bug, own in zip(broken, bugs, strict=True)
+            for wrong, told_wrong in zip(broken, bugs, strict=True)
         ],
         "narrow": None if scene.narrow is None else _placed(scene.narrow),
         "arrows": [(edge.source, edge.target) for edge in scene.graph.edges],
@@ -222,11 +226,11 @@ def _change(change: Change, shows: Showing) -> list[Any]:
 
 
 def _quiz(quiz: Any) -> Any:
-    """Numbers to compare with what is typed: six digits will do."""
+    """Numbers to compare with what is typed: of the mistakes, six digits will do."""
     if not quiz:
         return 0
     mistakes = [(name, float(f"{wrong:.6g}")) for name, wrong in quiz.mistakes]
-    return [float(f"{quiz.answer:.6g}"), float(f"{quiz.tolerance:.2g}"), mistakes]
+    return [quiz.answer, float(f"{quiz.tolerance:.2g}"), mistakes]
 
 
 def _placed(layout: Layout) -> list[Any]:

@@ -72,7 +72,7 @@
     let gradient = "";
     if (box.carries) {
       gradient = state.gradient ? "gradient " + (state.exactGradient || state.gradient.join(" ").replace("∇ ", "")) : "gradient not computed yet";
-      if (box.paths > 1 && state.gradient) gradient += `, ${state.arrived} of ${box.paths} paths`;
+      if (box.paths > 1 && state.gradient) gradient += `, ${state.arrived} of ${box.paths} uses`;
       if (state.wrong) gradient += ", wrong";
     }
     const label = [box.heading, ...(value ? ["value " + value] : []), ...(gradient ? [gradient] : [])];
@@ -83,15 +83,17 @@
 
   function paintArrow(k) {
     const arrow = arrows[k];
-    if (reversed[k] && !arrow.querySelector(".reversed")) {
-      for (const name of ["reversed", "stub"]) {
-        const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-        path.setAttribute("class", name);
-        arrow.append(path);
-      }
-      aim(arrow);
-    }
+    if (reversed[k]) turnHead(arrow);
     arrow.classList.toggle("back", reversed[k]);
+  }
+  function turnHead(arrow) {
+    if (arrow.querySelector(".reversed")) return;
+    for (const name of ["reversed", "stub"]) {
+      const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+      path.setAttribute("class", name);
+      arrow.append(path);
+    }
+    aim(arrow);
   }
   // For the way back: an arrow head at the beginning of the line, and its end drawn up to the box it comes from.
   function aim(arrow) {
@@ -125,7 +127,7 @@
 
   function forward() {
     const step = steps[at];
-    const changes = step[KIND] === "r" ? restarted() : step[CHANGES];
+    const changes = step[KIND] === "r" ? [...restarted(), ...step[CHANGES]] : step[CHANGES];
     const record = { boxes: [], arrows: [] };
     for (const [k, value, gradient, arrived, exact, exactGradient, wrong] of changes) {
       record.boxes.push([k, shown[k]]);
@@ -174,7 +176,7 @@
   let noting = 0;
   function note() {
     clearTimeout(noting);
-    if (!framed) noting = setTimeout(() => history.replaceState(null, "", at ? "#step=" + at : location.pathname), 150);
+    if (!framed) noting = setTimeout(() => history.replaceState(null, "", at ? "#step=" + at : location.pathname + location.search), 150);
   }
   function paint() {
     touched.forEach(paintBox);
@@ -186,7 +188,10 @@
     const light = (element, name) => { element.classList.add(name); active.push([element, name]); };
     for (const step of current()) {
       light(groups[step[BOX]], "now");
-      for (const k of step[ARROWS]) light(arrows[k], "on");
+      for (const k of step[ARROWS]) {
+        light(arrows[k], "on");
+        if (asking && step[KIND] === "b" && !reversed[k]) { turnHead(arrows[k]); light(arrows[k], "back"); }
+      }
     }
     tell();
   }
@@ -257,7 +262,7 @@
       const box = boxes[step[BOX]];
       if (what === "running sum" && !asking && box.paths > 1) {
         const arrived = shown[step[BOX]].arrived && step === steps[at - 1] ? shown[step[BOX]].arrived : step[CHANGES][0][3];
-        value.append(make("span", `  ${box.paths > 6 ? "" : dots(arrived, box.paths) + " "}(${arrived} of ${box.paths} paths)`, "paths"));
+        value.append(make("span", `  ${box.paths > 6 ? "" : dots(arrived, box.paths) + " "}(${arrived} of ${box.paths} uses)`, "paths"));
       }
       list.append(make("dt", what), value);
     }
@@ -276,7 +281,7 @@
   function ask() {
     asking = true;
     tries = 0;
-    $("asked").textContent = steps[at][ASKS];
+    $("asked").textContent = steps[at][ASKS] + " (Two digits are enough.)";
     $("answer").value = "";
     say("");
     paint();
@@ -289,8 +294,8 @@
   }
   // "-0.5", "−0.5", "1e-3", "0,5" and "7/3" are numbers.
   function typed(text) {
-    const parts = text.trim().replace(/[−–]/g, "-").replace(/^∇\S*\s*=?\s*/, "").replace(",", ".").split("/");
-    const numbers = parts.map((part) => (/^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i.test(part) ? Number(part) : NaN));
+    const parts = text.trim().replace(/[−–]/g, "-").replace(/^∇[^\s=]*\s*=?\s*/, "").replace(",", ".").split("/");
+    const numbers = parts.map((part) => (/^\s*[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?\s*$/i.test(part) ? Number(part) : NaN));
     return numbers.length === 2 ? numbers[0] / numbers[1] : numbers.length === 1 ? numbers[0] : NaN;
   }
   function check(event) {
@@ -333,7 +338,7 @@
     steps = bug ? [...story.steps.slice(0, start), ...bug.steps.map(own)] : story.steps;
     drawPhases();
     drawLab();
-    go(bug ? start : 0);
+    go(bug ? start + (bug.steps[0].length > 2 && bug.steps[0][KIND] === "s" && bug.steps[1][KIND] === "s" ? 1 : 0) : 0);
   }
   function drawLab() {
     const lab = $("lab");
@@ -344,7 +349,7 @@
     const table = make("table");
     table.append(make("caption", bug.why + " " + bug.fix));
     const head = table.createTHead().insertRow();
-    for (const name of ["gradient of", "broken", "right", "finite difference"]) {
+    for (const name of ["gradient of", "broken", "right", bug.numerical]) {
       const cell = make("th", name);
       cell.scope = "col";
       head.append(cell);
@@ -364,7 +369,13 @@
     frame.setAttribute("aria-label", "Broken and right gradients");
     frame.append(table);
     lab.append(frame, make("pre", bug.code));
-    lab.append(make("p", bug.shows ? "At the end the wrong numbers stand beside the right ones." : "This graph does not show it: all leaves come out right."));
+    if (!bug.shows) lab.append(make("p", "This graph does not show it: all leaves come out right."));
+    if (bug.slip !== null) {
+      const slip = make("button", "To the mistake");
+      slip.type = "button";
+      slip.addEventListener("click", () => { playing(false); go(story.steps.findIndex((step) => step[KIND] === "s") + bug.slip + 1); });
+      lab.append(slip);
+    }
   }
 
   // ── the slider's phases, the size of the drawing, what is in view ─────────────────────────────────

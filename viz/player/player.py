@@ -12,12 +12,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from autodiff import Node
-from viz.bugs import BUGS
+from viz.bugs import BUGS, Bug
 from viz.drawing.export import write
 from viz.drawing.style import Theme
 from viz.drawing.text import clean
 from viz.layouts.builtin import Direction
 from viz.layouts.placing import Engine
+from viz.options import require, require_number
 from viz.player.breaking import broken_passes, bugs_named
 from viz.player.page import page_of
 from viz.player.program import program_of
@@ -81,7 +82,7 @@ def steps(
     optimizer: Any = None,
     rounds: int = 1,
     by: By = "auto",
-    bugs: bool | Iterable[str] = True,
+    bugs: bool | str | Bug | Iterable[str | Bug] = True,
     layout: Engine = "auto",
     direction: Direction | Literal["auto"] = "auto",
     theme: Theme = "auto",
@@ -96,7 +97,8 @@ def steps(
 
     Every number on the page is the engine's. The page goes forward and back, by arrow or by box; it asks for
     predictions and names usual mistakes; it shows what a broken backward pass would do, and what the optimizer
-    makes of the gradients. Parameters, gradients and the optimizer stay as they are.
+    makes of the gradients. Parameters, gradients and the optimizer stay as they are; but a function is run once for
+    each round and once more, with whatever else it does, and hooks of nodes are called more than once.
 
     Args:
         program: the node to differentiate; or a function without arguments that computes it: then the page shows
@@ -127,10 +129,11 @@ def steps(
     >>> w
     Value(0.5, label='w')
     """
-    _check("by", by, get_args(By))
-    _check("direction", direction, ("auto", *get_args(Direction)))
-    _check("layout", layout, get_args(Engine))
-    _check("theme", theme, get_args(Theme))
+    require("by", by, get_args(By))
+    require("direction", direction, ("auto", *get_args(Direction)))
+    require("layout", layout, get_args(Engine))
+    require("theme", theme, get_args(Theme))
+    require_number("time_limit", time_limit, 0)
     if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
         raise ValueError(f"rounds is how many training steps are played, at least 1, not {rounds!r}")
     if rounds > 1 and optimizer is None:
@@ -151,13 +154,14 @@ def steps(
     play = play_of(program, see, optimizer, rounds)
     if len(play.steps) > LARGEST:
         raise ValueError(
-            f"{rounds} rounds are {len(play.steps):,} steps, and a page holds {LARGEST:,}; play fewer rounds, or"
-            ' look at larger boxes with level="layer"'
+            f"that is {len(play.steps):,} steps, and a page holds {LARGEST:,}; "
+            + ("play fewer rounds, or " if rounds > 1 else "")
+            + 'look at larger boxes with level="layer"'
         )
     story = play.stories[0]
     boxes = story.view.graph.boxes
     small = len(boxes) <= BY_EDGE and all(box.group is None and np.ndim(box.data) == 0 for box in boxes)
-    wanted = BUGS if bugs is True else [] if bugs is False else bugs_named(bugs)
+    wanted = BUGS.values() if bugs is True else [] if bugs is False else bugs_named(bugs)
     broken = broken_passes(story, wanted) if small else []
     name = f"Step by step: {story.names[story.output]}" if title is None else clean(title)
     scene = scene_of(
@@ -196,8 +200,3 @@ def finished(story: Story) -> Sequence[Box]:
         replace(box, gradient=story.gradients.get(story.alone[k])) if k in story.alone else story.finished[k]
         for k, box in enumerate(story.view.graph.boxes)
     ]
-
-
-def _check(option: str, given: object, known: Sequence[str]) -> None:
-    if given not in known:
-        raise ValueError(f"{option} is one of {', '.join(map(repr, known))}, not {given!r}")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from autodiff import Node, enable_grad, source_lines
 from autodiff.origins import remember
@@ -41,20 +45,31 @@ def play_of(program: Program, see: Callable[[Node], View], optimizer: Any = None
         ValueError: the graph of one round differs from that of the first, so that one drawing cannot hold both.
     """
     compute = _computing(program)
+    if optimizer is not None:
+        _check_optimizer(optimizer)
     with _put_back(optimizer), enable_grad():
         output = compute()
         stories = [story_of(output, see)]
         steps: list[Step] = list(stories[0].steps)
-        for k in range(2, rounds + 2 if optimizer else 1):
+        for k in range(2, rounds + 2 if optimizer is not None else 1):
             steps += _in_turn(steps, _updates(stories[-1], optimizer))
             output = compute()
             story = story_of(output, see)
             _require_same(stories[0].view, story.view, k)
             told = [s for s in story.steps if s.kind == "forward"] if k > rounds else list(story.steps)
-            restart = _restart(stories[-1], f"Round {k}." if k <= rounds else "What has it brought?")
+            restart = _restart(stories[-1], story, f"Round {k}." if k <= rounds else "What has it brought?")
             steps += _in_turn(steps, [restart, *_with_losses(told, stories[-1])])
             stories.append(story)
     return Play(tuple(stories), tuple(steps))
+
+
+def _check_optimizer(optimizer: Any) -> None:
+    wanted = ("parameters", "explain", "step", "state_dict", "load_state_dict")
+    if isinstance(optimizer, type) or not all(hasattr(optimizer, name) for name in wanted):
+        raise TypeError(
+            "optimizer is an optimizer of nn, such as SGD(model.parameters(), learning_rate=0.1), and not"
+            f" {clean(repr(optimizer), 60)}"
+        )
 
 
 def _computing(program: Program) -> Callable[[], Node]:
@@ -121,13 +136,18 @@ def _updates(story: Story, optimizer: Any) -> list[Step]:
         p.grad = story.gradients.get(p)
     boxes = story.view.box_of
     moved = [p for p in optimizer.parameters if p.grad is not None and p in boxes]
+    if not moved:
+        raise ValueError("none of the optimizer's parameters is in this graph, so its step would move nothing")
     explained = {p: optimizer.explain(p) for p in moved if boxes[p] in story.alone}
     optimizer.step()
     steps = []
     for p, update in explained.items():
         name = story.names[p]
-        rows = [("from", ("" if name == "w" else f"w is {name}: ") + _assignments(update.given), "")]
-        rows += [(step.name, step.formula, _result(step)) for step in update.steps]
+        called = {"w": name, "g": f"∇{name}"}  # the rule speaks of w and g, whatever the parameter is called
+        rows = [("from", _assignments({called.get(x, x): value for x, value in update.given.items()}), "")]
+        for step in update.steps:
+            formula = re.sub(r"\b[wg]\b", partial(_renamed, called), step.formula)
+            rows.append((called.get(step.name, step.name), formula, _result(step)))
         sentence = f"{update.rule} moves {name} against its gradient."
         change = Change(boxes[p], data=p.data)
         asks = f"What is {name} after this step?" if is_predictable(p.data) else ""
@@ -140,6 +160,10 @@ def _updates(story: Story, optimizer: Any) -> list[Step]:
     return steps
 
 
+def _renamed(called: Mapping[str, str], word: re.Match[str]) -> str:
+    return called[word[0]]
+
+
 def _assignments(given: dict[str, Any]) -> str:
     return ", ".join(f"{name} = {shown(x)}" for name, x in given.items())
 
@@ -149,14 +173,24 @@ def _result(step: Any) -> str:
     return "".join(f" = {text}" for text in texts if text != step.formula)
 
 
-def _restart(before: Story, title: str) -> Step:
+def _restart(before: Story, after: Story, title: str) -> Step:
+    """A new round; what was given to it, such as other samples, is shown."""
     sentence = f"{title} The gradients are forgotten (zero_grad), and every number is computed anew."
-    return Step("restart", 0, before.view.box_of[before.output], (), sentence)
+    boxes = zip(before.view.graph.boxes, after.view.graph.boxes, strict=True)
+    changed = [k for k, (was, now) in enumerate(boxes) if now.kind != "operation" and not _same(was.data, now.data)]
+    given = tuple(Change(k, data=after.view.graph.boxes[k].data) for k in changed if k in after.alone)
+    return Step("restart", 0, before.view.box_of[before.output], (), sentence, (), given)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is b or (np.shape(a) == np.shape(b) and bool(np.all(np.asarray(a) == np.asarray(b))))
 
 
 def _with_losses(steps: list[Step], before: Story) -> list[Step]:
     """The last number computed, beside what it was one round earlier."""
-    last = max(k for k, step in enumerate(steps) if step.kind == "forward")
+    last = max((k for k, step in enumerate(steps) if step.kind == "forward"), default=None)
+    if last is None:
+        return steps  # the output is a leaf: nothing is computed
     was, step = before.output.data, steps[last]
     (change,) = step.changes
     now = "" if isinstance(change.data, Box) else f", and is {shown(change.data)}"

@@ -108,7 +108,7 @@ class _Actor:
 
     def __init__(self, box: Box, paths: int) -> None:
         self.box, self.paths = box, paths
-        self.widest = face_of(box)
+        self.widest = _face_of(box)
 
     def before(self) -> Showing:
         """Before the first step leaves show their number, and nothing has a gradient."""
@@ -128,7 +128,7 @@ class _Actor:
                 data=change.data if new_value else box.data,
                 gradient=change.gradient if new_gradient else box.gradient,
             )
-        face = face_of(box)
+        face = _face_of(box)
         if face.width > self.widest.width:
             self.widest, self.box = face, box
         value = _words("value", face) if new_value else ()
@@ -144,7 +144,7 @@ class _Actor:
         texts, height = list(face.texts), face.height
         places = [text for text in texts if text.style == "gradient" and text.words != NABLA]
         if places:
-            pending = [text for text in face_of(_without_gradient(self.box)).texts if text.style == "pending"]
+            pending = [text for text in _face_of(_without_gradient(self.box)).texts if text.style == "pending"]
             texts += [replace(text, x=places[0].x, anchor=places[0].anchor) for text in pending]
         if face.heats and not (heats and all(heat.cells <= _MOST_CELLS for heat in face.heats)):
             height -= max(heat.height for heat in face.heats) + PAD
@@ -153,6 +153,15 @@ class _Actor:
             texts.append(Text(face.width / 2, height + 3, dots(0, self.paths), DOTS))
             height += _DOTS_HEIGHT
         return replace(face, height=height, texts=texts)
+
+
+def _face_of(box: Box) -> Face:
+    """A face; the number of a constant is a number like any other here, for it may change from round to round."""
+    face = face_of(box)
+    if box.kind == "constant" and box.group is None and np.size(box.data) == 1:
+        *others, last = face.texts
+        face.texts = [*others, replace(last, style="value")]
+    return face
 
 
 def _words(style: str, face: Face) -> Texts:

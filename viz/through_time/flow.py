@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from viz.drawing.export import formats, write_as
 from viz.drawing.format import number
 from viz.drawing.style import Theme
 from viz.drawing.text import clean
-from viz.drawing.themed import checked
+from viz.options import require
 from viz.path_sums.words import ranges
 from viz.through_time.states import States, found_states, given_states
 
@@ -81,9 +81,9 @@ class Track:
         if not first:
             gone = next(s for s, x in zip(self.steps[::-1], self.norms[::-1], strict=True) if not x)
             return f"Vanishes: exactly 0 from step {gone} back."
-        factor = first / last
-        word = "Vanishes" if factor < 1 / KEPT else "Explodes" if factor > KEPT else "Is kept"
-        each = math.exp((math.log(first) - math.log(last)) / back)
+        logs = math.log(first) - math.log(last)  # the quotient itself may overflow
+        word = "Vanishes" if logs < -math.log(KEPT) else "Explodes" if logs > math.log(KEPT) else "Is kept"
+        each = math.exp(logs / back)
         return f"{word}: {way}, the norm goes from {number(last)} to {number(first)}, × {times(each)} a step."
 
 
@@ -201,7 +201,7 @@ def gradient_flow(
         raise TypeError(
             f"gradient_flow takes the loss, a Value or a Tensor of one number, and was given {describe(output)}"
         )
-    checked("theme", theme)
+    require("theme", theme, get_args(Theme))
     limits = _checked_limits(limits)
     found = found_states(output) if states is None else given_states(states)
     flat = list(dict.fromkeys(x for state in found for row in state.nodes for x in row if x is not None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
@@ -12,6 +11,7 @@ import numpy as np
 from autodiff import Node
 from autodiff.explanation import names_of
 from viz.drawing.text import clean
+from viz.options import require
 from viz.views.collapse import SINGLE, partition_of
 from viz.views.contents import group_box, label_of
 from viz.views.leaves import Partition
@@ -117,21 +117,14 @@ def view_of(
     >>> [box.name for box in view.graph.boxes]
     ['line', '×']
     """
-    _check("level", level, get_args(Level))
-    _check("roll", roll, ("auto", True, False))
+    require("level", level, get_args(Level))
+    require("roll", roll, ("auto", True, False))
     if open is not None and not isinstance(open, str):
         raise TypeError(
             f"open takes the name of a part, such as 'layers.0/neurons.3', or None, not {clean(repr(open), 60)}"
         )
     wiring = wiring_of(outputs)
     return _seen(wiring, partition_of(wiring, level=level, open=open, roll=roll, full=full), outputs)
-
-
-def _check(option: str, given: object, known: Sequence[object]) -> None:
-    if not any(given is one or (type(given) is str and given == one) for one in known):
-        near = difflib.get_close_matches(str(given), [str(one) for one in known], n=1)
-        meant = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"{option} is one of {', '.join(map(repr, known))}, not {clean(repr(given), 60)}{meant}")
 
 
 def _seen(wiring: Wiring, partition: Partition, outputs: Sequence[Node]) -> View:
