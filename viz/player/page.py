@@ -113,7 +113,7 @@ def page_of(
     }
     own = files("viz.player")
     css, script = (_unindented(own.joinpath(name).read_text("utf-8")) for name in ("player.css", "player.js"))
-    css = re.sub(r" ?([{};]) ?", r"\1", css)
+    css = _tight(css)
     styles = [css, *re.findall(r"<style>(.*?)</style>", svg, re.DOTALL)]
     policy = (
         f"default-src 'none'; style-src {' '.join(map(_hash, styles))}; script-src {_hash(script)};"
@@ -145,6 +145,11 @@ def _unindented(source: str) -> str:
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
+def _tight(css: str) -> str:
+    """A style sheet without the spaces that only please the eye."""
+    return re.sub(r" ?([{};]) ?", r"\1", css).replace(": ", ":").replace(";}", "}")
+
+
 def _slim(svg: str, arrows: int) -> str:
     """The drawing without what the script writes anew at every step, and without the titles of very many arrows."""
 
@@ -154,7 +159,11 @@ def _slim(svg: str, arrows: int) -> str:
 
     slim = re.sub(r"(<desc>[^<]*?) Output: [^<]*</desc>", r"\1</desc>", svg, count=1)  # no results before their time
     slim = re.sub(r'(<g class="node[^>]*>)<title>([^<]*)</title>', heading, slim)
-    slim = re.sub(r'(<g class="node[^>]*) aria-label="[^"]*"', r"\1", slim)
+    if 'class="heat"' not in slim:
+        slim = re.sub(r"\n\S+ \.hm?\d+ {.*}", "", slim)  # the colours of heat maps
+    slim = re.sub(r"<style>.*?</style>", lambda style: _tight(style[0]), slim, count=1, flags=re.DOTALL)
+    slim = slim.replace(' text-anchor="middle"', "")  # once for each box
+    slim = re.sub(r'<g (class="node[^>]*) aria-label="[^"]*"', r'<g text-anchor="middle" \1', slim)
     if arrows > _MOST_FINE:
         slim = re.sub(r'<path d="([^"]*)" class="edge"', lambda d: f'<path d="{_coarse(d[1])}" class="edge"', slim)
     return slim if arrows <= _MOST_TITLES else re.sub(r'(<g class="arrowed[^>]*>)<title>[^<]*</title>', r"\1", slim)
