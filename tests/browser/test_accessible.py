@@ -173,7 +173,12 @@ def test_the_question_is_labelled_and_its_verdict_belongs_to_it(open_page):
     screen.page.check("#predicting")
     screen.page.evaluate("document.activeElement.blur()")
     screen.press("ArrowRight")
-    assert missing(tree(screen), [("textbox", "What is c?"), ("button", "Check"), ("button", "Show")]) == []
+    assert (
+        missing(
+            tree(screen), [("textbox", "What is c? (Two digits are enough.)"), ("button", "Check"), ("button", "Show")]
+        )
+        == []
+    )
     assert screen.page.get_attribute("#answer", "aria-describedby") == "verdict"
 
 

@@ -45,7 +45,7 @@ def test_the_number_is_hidden_until_it_is_known(screen, player):
         step = player.steps[k - 1]
         ask(screen, k)
         shown = screen.read()
-        assert shown["question"] == step.asks
+        assert shown["question"] == f"{step.asks} (Two digits are enough.)"
         assert shown["boxes"][step.box]["now"]
         secret = number(answer_of(step))
         visible = " ".join(f" {text} " for _, text in shown["rows"])
