@@ -202,6 +202,8 @@ def _step(step: Step, shows: Sequence[Showing], line: int, quiz: Any) -> list[An
     changes = [_change(*both) for both in zip(step.changes, shows, strict=True)]
     rows = [[_ROWS.index(what) if what in _ROWS else what, *texts] for what, *texts in step.rows]
     asks = step.asks if quiz else ""
+    if quiz and repr(quiz[0]) == (changes[0][4] or changes[0][5]):
+        quiz = [None, *quiz[1:]]  # the change has it in full
     return [_LETTERS[step.kind], step.turn, step.box, step.arrows, step.sentence, rows, changes, line, asks, quiz]
 
 

@@ -301,7 +301,8 @@
   function check(event) {
     event.preventDefault();
     const x = typed($("answer").value);
-    const [answer, tolerance, mistakes] = steps[at][QUIZ];
+    const [sent, tolerance, mistakes] = steps[at][QUIZ];
+    const answer = sent ?? Number(steps[at][CHANGES][0][4] || steps[at][CHANGES][0][5]); // the number in full
     if (!Number.isFinite(x)) { say("Please type one number, such as 0.25, −1e−3 or 7/3.", "wrong"); return; }
     const near = (y) => Math.abs(x - y) <= tolerance;
     tries += 1;
@@ -338,7 +339,7 @@
     steps = bug ? [...story.steps.slice(0, start), ...bug.steps.map(own)] : story.steps;
     drawPhases();
     drawLab();
-    go(bug ? start + (bug.steps[0].length > 2 && bug.steps[0][KIND] === "s" && bug.steps[1][KIND] === "s" ? 1 : 0) : 0);
+    go(bug ? start : 0);
   }
   function drawLab() {
     const lab = $("lab");
