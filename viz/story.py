@@ -30,6 +30,9 @@ Row = tuple[str, str, str]
 
 _SHORT = 6  # entries of an array that is written out
 
+See = Callable[..., View]
+"""How a graph is viewed: ``see(output)``, or ``see(output, gradient_of=...)`` with gradients of its own."""
+
 NOTHING: Any = object()
 """Stands for a number that a step leaves as it is."""
 
@@ -103,7 +106,7 @@ class Story:
     steps: tuple[Step, ...]
 
 
-def story_of(output: Node, see: Callable[[Node], View]) -> Story:
+def story_of(output: Node, see: See) -> Story:
     """Forward and backward pass of ``output``, told for the boxes in which ``see`` shows it; no ``.grad`` is touched.
 
     >>> from autodiff import Value
@@ -274,18 +277,11 @@ class _Teller:
         return self.view.graph.boxes[box].name or "a group"
 
 
-def _finished(output: Node, see: Callable[[Node], View], view: View, gradients: Mapping[Node, Any]) -> Sequence[Box]:
-    """The boxes when all is computed: those of many nodes are seen anew, with gradients lent to the nodes."""
+def _finished(output: Node, see: See, view: View, gradients: Mapping[Node, Any]) -> Sequence[Box]:
+    """The boxes when all is computed: those of many nodes are seen anew, with the gradients of this story."""
     if not any(box.group for box in view.graph.boxes):
         return view.graph.boxes
-    kept = [node.grad for node in view.nodes]
-    try:
-        for node in view.nodes:
-            node.grad = gradients.get(node)
-        return see(output).graph.boxes
-    finally:
-        for node, gradient in zip(view.nodes, kept, strict=True):
-            node.grad = gradient
+    return see(output, gradient_of=gradients.get).graph.boxes
 
 
 def newest_boxes_first(view: View, computed: list[list[Node]]) -> list[int]:

@@ -275,6 +275,8 @@ def test_verdicts():
     assert told(1e40) == "Explodes: infinite at steps 0–3."
     assert told(math.nan) == "Is NaN at steps 0–10."
     assert told(0.5, 2).startswith("Is kept")
+    assert told(0.5, 4).startswith("Shrinks: ")
+    assert told(2.0, 4).startswith("Grows: ")
 
 
 def test_tiny_and_huge_gradients_have_norms():

@@ -14,7 +14,9 @@ from viz.views.view import scalar_view, view_of
 
 
 def told(output, **zoom):
-    return story_of(output, lambda output: view_of([output], **zoom) if zoom else scalar_view([output]))
+    return story_of(
+        output, lambda output, **given: view_of([output], **zoom, **given) if zoom else scalar_view([output])
+    )
 
 
 def at_the_end(story, what):

@@ -1,7 +1,8 @@
 """Usual mistakes in a local derivative, made on purpose: a row of the table with one wrong rule.
 
-No operation is named here. Each mistake runs the right rule on something it should not be given, or drops a minus
-sign that the rule really has, so its formula is read off the rule just as the right one is.
+No row is named here, only the operators that a sign hides behind. Each mistake runs the right rule on something it
+should not be given, or drops a minus sign that the rule really has, so its formula is read off the rule just as the
+right one is.
 """
 
 from __future__ import annotations

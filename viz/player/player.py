@@ -145,10 +145,10 @@ def steps(
             f" given {type(program).__name__} {clean(repr(program), 40)}"
         )
 
-    def see(output: Node) -> View:
-        view = view_of([output], level=level, open=open, roll=roll, full=full)
+    def see(output: Node, **given: Any) -> View:
+        view = view_of([output], level=level, open=open, roll=roll, full=full, **given)
         if _length(view) * rounds > LARGEST:
-            view = view_of([output], level="neuron" if level == "scalar" else level, open=open, roll=roll)
+            view = view_of([output], level="neuron" if level == "scalar" else level, open=open, roll=roll, **given)
         return view
 
     play = play_of(program, see, optimizer, rounds)

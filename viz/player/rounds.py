@@ -15,7 +15,7 @@ from autodiff import Node, enable_grad, source_lines
 from autodiff.origins import remember
 from viz.drawing.format import MINUS
 from viz.drawing.text import clean
-from viz.story import Change, Step, Story, is_predictable, shown, story_of
+from viz.story import Change, See, Step, Story, is_predictable, shown, story_of
 from viz.views.model import Box, in_order
 from viz.views.view import View
 
@@ -30,7 +30,7 @@ class Play:
     steps: tuple[Step, ...]
 
 
-def play_of(program: Program, see: Callable[[Node], View], optimizer: Any = None, rounds: int = 1) -> Play:
+def play_of(program: Program, see: See, optimizer: Any = None, rounds: int = 1) -> Play:
     """Play ``rounds`` training steps; with an optimizer, its updates and one more forward pass follow.
 
     Parameters, their gradients and the optimizer are afterwards as they were before.

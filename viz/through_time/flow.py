@@ -25,8 +25,8 @@ from viz.through_time.states import States, found_states, given_states
 
 Array = NDArray[np.float64]
 
-KEPT = 1000.0
-"""A gradient that grows or shrinks by less than this factor over the whole sequence counts as kept."""
+LARGE, SMALL = math.log(1000), math.log(3)
+"""Of a factor over the whole sequence: beyond the first it vanishes or explodes, within the second it is kept."""
 
 _BAR = 24  # characters of the longest bar of a table
 _LONGEST_TABLE = 40
@@ -68,7 +68,7 @@ class Track:
 
     @property
     def verdict(self) -> str:
-        """Whether the gradient vanishes, explodes or is kept, in a sentence."""
+        """Whether the gradient vanishes, shrinks, is kept, grows or explodes, in a sentence."""
         first, last, back = self.norms[0], self.norms[-1], len(self.norms) - 1
         way = f"from step {self.steps[-1]} back to step {self.steps[0]}"
         for wrong, words in ((np.isnan(self.norms), "Is NaN"), (np.isinf(self.norms), "Explodes: infinite")):
@@ -82,7 +82,8 @@ class Track:
             gone = next(s for s, x in zip(self.steps[::-1], self.norms[::-1], strict=True) if not x)
             return f"Vanishes: exactly 0 from step {gone} back."
         logs = math.log(first) - math.log(last)  # the quotient itself may overflow
-        word = "Vanishes" if logs < -math.log(KEPT) else "Explodes" if logs > math.log(KEPT) else "Is kept"
+        limits = {-LARGE: "Vanishes", -SMALL: "Shrinks", SMALL: "Is kept", LARGE: "Grows"}
+        word = next((word for limit, word in limits.items() if logs < limit), "Explodes")
         each = math.exp(logs / back)
         return f"{word}: {way}, the norm goes from {number(last)} to {number(first)}, × {times(each)} a step."
 

@@ -50,7 +50,7 @@ def partition_of(
             raise ValueError(
                 f"this graph has {count:,} nodes, and a picture of more than {LARGEST:,} cannot be read; write"
                 ' level="auto" for boxes of them, draw a part of it (a node further inside, or the loss of one'
-                " sample), or write draw(..., full=True)"
+                " sample), or write full=True"
             )
         return _scalars(wiring)
     steps = any(map(step_of, wiring.scopes))
@@ -69,7 +69,7 @@ def partition_of(
     if boxes > LARGEST and not full:
         raise ValueError(
             f'level="{grain}" makes {boxes:,} boxes of this graph, and a picture of more than {LARGEST:,} cannot be'
-            ' read; write level="auto", or draw(..., full=True)'
+            ' read; write level="auto", or full=True'
         )
     partition.level = grain
     partition.note = _note(wiring, partition, grain)

@@ -9,7 +9,7 @@ import numpy as np
 
 from autodiff import Node
 from viz.drawing.text import clean
-from viz.views.model import Box, Group, Kind, Leaving
+from viz.views.model import Box, Gradients, Group, Kind, Leaving
 from viz.views.rolling import Run
 from viz.views.wiring import Numbers, Wiring
 
@@ -17,7 +17,9 @@ _FEW = 3
 """As many of the numbers that leave a box are shown one by one."""
 
 
-def group_box(wiring: Wiring, name: str, members: Numbers, leaving: Sequence[int], run: Run | None) -> Box:
+def group_box(
+    wiring: Wiring, name: str, members: Numbers, leaving: Sequence[int], run: Run | None, gradient_of: Gradients
+) -> Box:
     """A box for ``members``, of which ``leaving`` are used by others or were asked for."""
     made, carries, size = wiring.made[members], wiring.carries[members], wiring.size[members]
     nodes = wiring.nodes
@@ -43,12 +45,13 @@ def group_box(wiring: Wiring, name: str, members: Numbers, leaving: Sequence[int
             parameters=int(size[~made & carries].sum()),
             constants=int(size[~made & ~carries].sum()),
             leaving=tuple(
-                Leaving(label_of(x), x.data, x.grad if x.requires_grad else None, x.requires_grad) for x in shown
+                Leaving(label_of(x), x.data, gradient_of(x) if x.requires_grad else None, x.requires_grad)
+                for x in shown
             ),
             leaves=len(out),
             least=least,
             greatest=greatest,
-            gradient=_norm(learned or [x for x in out if x.requires_grad]),
+            gradient=_norm([gradient_of(x) for x in learned or [x for x in out if x.requires_grad]]),
             repeats=len(run.places) if run else 1,
             state=run.state if run else 0,
         ),
@@ -80,9 +83,8 @@ def _range(nodes: Sequence[Node]) -> tuple[Any, Any]:
     return min(lows), max(highs)
 
 
-def _norm(nodes: Sequence[Node]) -> float | None:
-    """The Euclidean norm of all their gradients together; None if one of them has none yet."""
-    gradients = [node.grad for node in nodes]
+def _norm(gradients: Sequence[Any]) -> float | None:
+    """The Euclidean norm of all of them together; None if one is not there yet."""
     if not gradients or any(gradient is None for gradient in gradients):
         return None
     with np.errstate(all="ignore"):

@@ -6,7 +6,7 @@ input of which box it feeds; layouts and writers need no more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -169,7 +169,16 @@ def in_order(outputs: Iterable[Node]) -> list[Node]:
     return list(done)
 
 
-def box_of(node: Node, is_output: bool) -> Box:
+Gradients = Callable[[Node], Any]
+"""Where a drawing takes the gradient of a node from: its ``.grad``, or what a story has computed."""
+
+
+def own_gradient(node: Node) -> Any:
+    """The gradient that the node keeps itself."""
+    return node.grad
+
+
+def box_of(node: Node, is_output: bool, gradient_of: Gradients = own_gradient) -> Box:
     """A box for one node."""
     op = node.op
     kind: Kind = "operation" if op else "leaf" if node.requires_grad else "constant"
@@ -180,7 +189,7 @@ def box_of(node: Node, is_output: bool) -> Box:
         operation=clean(op.name) if op else "",
         detail=_detail(node),
         data=node.data,
-        gradient=node.grad if node.requires_grad else None,
+        gradient=gradient_of(node) if node.requires_grad else None,
         carries=node.requires_grad,
         is_output=is_output,
         scope=clean(node.scope),

@@ -15,7 +15,7 @@ from viz.options import require
 from viz.views.collapse import SINGLE, partition_of
 from viz.views.contents import group_box, label_of
 from viz.views.leaves import Partition
-from viz.views.model import Box, Edge, Frame, Graph, box_of
+from viz.views.model import Box, Edge, Frame, Gradients, Graph, box_of, own_gradient
 from viz.views.places import Level
 from viz.views.rolling import Roll
 from viz.views.wiring import Numbers, Wiring, wiring_of
@@ -92,6 +92,7 @@ def view_of(
     open: str | None = "auto",
     roll: Roll = "auto",
     full: bool = False,
+    gradient_of: Gradients = own_gradient,
 ) -> View:
     """Everything that ``outputs`` were computed from, in as many boxes as can be read.
 
@@ -103,6 +104,7 @@ def view_of(
         open: the scope of one part that is shown from inside, such as "layers.0/neurons.3", or a stretch of operations
             in the order of creation, "operations 1-20"; None for no part. "auto" takes a small one.
         roll: whether repeated time steps share a box: "auto" from nine on; True rolls whatever repeats.
+        gradient_of: where the gradient of a node is taken from, by default its ``.grad``.
         full: with "auto", draw every node, however many; otherwise, draw even more than 2,000 boxes.
 
     Raises:
@@ -124,10 +126,11 @@ def view_of(
             f"open takes the name of a part, such as 'layers.0/neurons.3', or None, not {clean(repr(open), 60)}"
         )
     wiring = wiring_of(outputs)
-    return _seen(wiring, partition_of(wiring, level=level, open=open, roll=roll, full=full), outputs)
+    partition = partition_of(wiring, level=level, open=open, roll=roll, full=full)
+    return _seen(wiring, partition, outputs, gradient_of)
 
 
-def _seen(wiring: Wiring, partition: Partition, outputs: Sequence[Node]) -> View:
+def _seen(wiring: Wiring, partition: Partition, outputs: Sequence[Node], gradient_of: Gradients) -> View:
     """The boxes of a partition, inputs first, and the arrows between them."""
     members = np.argsort(partition.group, kind="stable")
     size = np.bincount(partition.group, minlength=len(partition.names))
@@ -149,10 +152,12 @@ def _seen(wiring: Wiring, partition: Partition, outputs: Sequence[Node]) -> View
         if alone[g]:
             k = int(first[g])
             node = wiring.nodes[k]
-            boxes.append(replace(box_of(node, k in asked_for), alias=aliases.get(node, "")))
+            boxes.append(replace(box_of(node, k in asked_for, gradient_of), alias=aliases.get(node, "")))
         else:
             own = members[starts[g] : starts[g] + size[g]]
-            boxes.append(group_box(wiring, partition.names[g], own, leaving.get(g, []), partition.runs.get(g)))
+            boxes.append(
+                group_box(wiring, partition.names[g], own, leaving.get(g, []), partition.runs.get(g), gradient_of)
+            )
     edges = _edges(wiring, number[a], number[b], port, crossing, boxes)
     frames = []
     for f, name in enumerate(partition.frames):
