@@ -113,7 +113,9 @@ def _report(options: argparse.Namespace) -> str:
         result.output.label = "output"
     linecache.cache[SOURCE] = (len(text), None, [f"{line}\n" for line in result.lines], SOURCE)  # for the player
     if not result.output.requires_grad:
-        raise ExpressionError("every value is a constant, so there is no gradient; take one of them out of --constant")
+        if all(name in options.constant for name in values):
+            raise ExpressionError("every value is a constant, so there is no gradient; take one out of --constant")
+        raise ExpressionError("the result does not move with any value (a comparison has no slope): no gradient")
     try:
         result.output.backward()
         explanation = str(explain(result.output))
@@ -215,6 +217,8 @@ def _print(text: str) -> None:
         print(text, flush=True)
     except BrokenPipeError:  # head has seen enough; what is left is for nobody
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        sys.exit(f"nothing could be printed: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -121,6 +121,7 @@ def test_the_same_command_writes_the_same_files(tmp_path, capsys):
         (["x", "x=1", "q=2"], "q is given, and not in the expression\n"),
         (["x", "x=1", "--constant", "q"], "--constant 'q': no value has this name"),
         (["x", "x=1", "--constant", "x"], "every value is a constant, so there is no gradient"),
+        (["x < 2", "x=1"], "the result does not move with any value"),
         (["2 + 3"], "there is nothing to differentiate"),
         (["tanh(x)", "x=1", "--exact"], "tanh has no exact answer here"),
         (["x**y", "x=2", "y=3", "--exact"], "leave out --exact, or keep such a value constant"),

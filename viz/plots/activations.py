@@ -64,7 +64,10 @@ def activation(
     """
     if not callable(f):
         raise TypeError(f"f: expected a function such as autodiff.tanh, and was given {type(f).__name__}")
-    left, right = map(float, interval)
+    try:
+        left, right = map(float, interval)
+    except (TypeError, ValueError):
+        left = right = np.nan  # no two numbers: refused below, like an interval that is none
     if not (np.isfinite([left, right]).all() and left < right):
         raise ValueError(f"interval={interval!r}: expected two finite numbers, the lower first, such as (-4, 4)")
     name = name or _called(f)

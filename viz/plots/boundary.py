@@ -116,6 +116,8 @@ def _features(features: Any, X: Array) -> tuple[int, int]:
         raise ValueError(f"X: expected finite numbers for some samples, and got the shape {X.shape} with others in it")
     if len(features) != 2 or not all(hasattr(k, "__index__") and 0 <= k < count for k in features):
         raise ValueError(f"features={features!r}: expected two of the {count} features, such as features=(0, 1)")
+    if index(features[0]) == index(features[1]):
+        raise ValueError(f"features={features!r}: expected two different features")
     return index(features[0]), index(features[1])
 
 

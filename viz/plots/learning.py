@@ -77,7 +77,7 @@ def learning_curves(
 def _curves(history: Any) -> Curves:
     if not isinstance(history, Mapping):
         history = {"loss": history}
-    curves = {name: number_array(given, f"history[{name!r}]", "epochs") for name, given in history.items()}
+    curves = {str(name): number_array(given, f"history[{name!r}]", "epochs") for name, given in history.items()}
     curves = {name: curve for name, curve in curves.items() if curve.size}
     if not curves:
         raise ValueError("the history is empty: no epoch was trained; expected such as {'loss': [0.9, 0.5]}")

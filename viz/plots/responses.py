@@ -59,6 +59,9 @@ def response_of(predict: Callable[[Array], Any], points: Array, known: Array, th
             f"predict was given {len(points)} points and answered with the shape {given.shape}; expected"
             f" ({len(points)},) or ({len(points)}, classes)"
         )
+    if given.dtype.kind == "f" and np.isnan(given).any():
+        count = int(np.isnan(given).reshape(len(given), -1).any(axis=1).sum())
+        raise ValueError(f"predict answers with NaN for {count} of {len(points)} points, so there is nothing to decide")
     if given.ndim == 2 and given.shape[1] == 1:
         given = given[:, 0]
     if given.ndim == 2:

@@ -142,3 +142,9 @@ def test_names_and_intervals():
 def test_bad_input(f, options, error, says):
     with pytest.raises(error, match=says):
         plots.activation(f, **options)
+
+
+@pytest.mark.parametrize("interval", [3, (1, 2, 3), "ab", None])
+def test_an_interval_is_two_numbers(interval):
+    with pytest.raises(ValueError, match="expected two finite numbers, the lower first"):
+        plots.activation(autodiff.relu, interval=interval)

@@ -223,3 +223,11 @@ def test_a_model_that_always_says_the_same():
 def test_bad_input(predict, X, options, error, says):
     with pytest.raises(error, match=says):
         plots.decision_boundary(predict, X, **options)
+
+
+def test_answers_that_are_no_numbers_and_one_feature_twice_are_refused():
+    X, y = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0, 1])
+    with pytest.raises(ValueError, match="predict answers with NaN for"):
+        plots.decision_boundary(lambda X: np.full((len(X), 2), np.nan), X, y)
+    with pytest.raises(ValueError, match="expected two different features"):
+        plots.decision_boundary(lambda X: np.zeros(len(X), int), X, y, features=(0, 0))

@@ -174,3 +174,7 @@ def test_panels_of_given_axes_stay_where_these_were():
 def test_bad_input(history, options, error, says):
     with pytest.raises(error, match=says):
         plots.learning_curves(history, **options)
+
+
+def test_columns_may_have_any_name():
+    assert plots.learning_curves({1: [2.0, 1.0]}).figure is not None
