@@ -27,7 +27,7 @@ def violations(screen, axe):
     return found["violations"]
 
 
-@pytest.mark.parametrize("kind", SCREENS)
+@pytest.mark.parametrize("kind", ["light", "dark", "phone"])
 def test_axe_finds_nothing(open_page, axe, kind):
     screen = open_page(full_page(), **SCREENS[kind])
     seen = []

@@ -26,7 +26,7 @@ def screen(open_page, player):
     return open_page(player)
 
 
-@pytest.mark.parametrize("seed", [None, 3, 20])
+@pytest.mark.parametrize("seed", [None, 20])
 @pytest.mark.parametrize("name", BUGS)
 def test_every_number_of_a_broken_pass(open_page, name, seed):
     output = product() if seed is None else program(seed).nodes()[-1]

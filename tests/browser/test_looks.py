@@ -101,7 +101,13 @@ SCREENS = {"light": {}, "dark": DARK, "phone": PHONE, "phone-dark": PHONE | DARK
 
 @pytest.mark.parametrize(
     ("sample", "kind"),
-    [*(("training", kind) for kind in SCREENS), ("arrays", "light"), ("arrays", "phone-dark"), ("network", "dark")],
+    [
+        ("training", "light"),
+        ("training", "dark"),
+        ("training", "phone"),
+        ("arrays", "phone-dark"),
+        ("network", "light"),
+    ],
 )
 def test_text_can_be_read(open_page, screenshots, sample, kind):
     screen = open_page(SAMPLES[sample](), **SCREENS[kind])
@@ -151,7 +157,7 @@ def test_themes(open_page, theme, dark):
         assert screen.style("html", "colorScheme") == ("dark" if is_dark else "light")
 
 
-@pytest.mark.parametrize("width", [320, 390, 500, 640, 700, 900, 1024, 1100, 1280, 1600])
+@pytest.mark.parametrize("width", [320, 390, 640, 899, 1100, 1400])
 def test_every_width(open_page, screenshots, width):
     screen = open_page(full_page(), viewport={"width": width, "height": 800})
     screen.seek(6)
