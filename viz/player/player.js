@@ -291,6 +291,7 @@
   function say(text, kind = "") {
     $("verdict").textContent = text;
     $("verdict").className = kind;
+    if (kind === "wrong") $("verdict").scrollIntoView({ block: "nearest" });
   }
   // "-0.5", "−0.5", "1e-3", "0,5" and "7/3" are numbers.
   function typed(text) {
@@ -339,6 +340,7 @@
     steps = bug ? [...story.steps.slice(0, start), ...bug.steps.map(own)] : story.steps;
     drawPhases();
     drawLab();
+    fit(); // the lab takes some of the room
     go(bug ? start : 0);
   }
   function drawLab() {
