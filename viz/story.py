@@ -20,7 +20,7 @@ from autodiff.chain import edges, seed_of
 from autodiff.explanation import BackwardStep, ForwardStep, backward_step, forward_step, names_of
 from autodiff.formula import number_text
 from autodiff.hooks import hooked
-from viz.drawing.format import MINUS, number
+from viz.drawing.format import MINUS, counted, number
 from viz.views.model import Box
 from viz.views.view import View
 
@@ -196,7 +196,7 @@ class _Teller:
         if box not in self.alone:
             into = tuple(k for k, edge in enumerate(self.view.graph.edges) if edge.target == box != edge.source)
             count = len(self.computed[box])
-            sentence = f"{self.name_of(box)}: {_counted(count, 'operation')}, all computed in this step."
+            sentence = f"{self.name_of(box)}: {counted(count, 'operation')}, all computed in this step."
             return Step("forward", turn, box, into, sentence, (), (Change(box, data=self.finished[box]),))
         node = self.alone[box]
         told = forward_step(node, self.names)
@@ -255,7 +255,7 @@ class _Teller:
                     arrows[arrow] = None
         changes = (*changed.values(), *self.completed(touched))
         count = len(self.computed[box])
-        sentence = f"Back through {self.name_of(box)}: {_counted(count, 'operation')}, all in this step."
+        sentence = f"Back through {self.name_of(box)}: {counted(count, 'operation')}, all in this step."
         return Step("backward", turn, box, tuple(sorted(arrows)), sentence, (), changes)
 
     def receive(self, x: Node, flow: Any) -> Change:
@@ -394,10 +394,6 @@ def is_predictable(x: Any) -> bool:
 
 def _is_inexact(x: Any) -> bool:
     return np.asarray(x).dtype.kind in "fc"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def _listed(names: list[str]) -> str:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from autodiff import Value, scope
 from tests.viz.graphs import HARMLESS, SVG
 from viz.drawing.lettering import SIZES
-from viz.drawing.style import PALETTES
+from viz.drawing.style import PALETTES, mixed
 from viz.drawing.text import width
 from viz.through_time.flow import GradientFlow, Track, gradient_flow, norm_of
 from viz.through_time.picture import greatest
-from viz.through_time.scale import SHADES, Scale, contrast, mark_class, mixed, scale_of, shade_class, shade_rules
+from viz.through_time.scale import SHADES, Scale, contrast, mark_class, scale_of, shade_class, shade_rules
 
 
 def flow_of(table, steps=None, samples=1, **options):

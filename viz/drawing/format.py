@@ -45,6 +45,16 @@ def number(x: Any) -> str:
     return _float(float(x))
 
 
+def counted(count: int, what: str) -> str:
+    """A number of things, in words that fit any number.
+
+    >>> counted(1, "path"), counted(1200, "path"), counted(2**100, "path")
+    ('1 path', '1,200 paths', 'about 1.268e30 paths')
+    """
+    shown = f"{count:,}" if count < 10**9 else f"about {number(count)}"
+    return f"{shown} {what}{'' if count == 1 else 's'}"
+
+
 def exact(x: Any) -> str:
     """``x`` in full precision, as Python writes it, and without NumPy's names around it.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from viz.drawing.format import exact, number
+from viz.drawing.format import counted, exact, number
 from viz.drawing.lettering import HEADER, LINE, LONGEST_NAME, PAD, PENDING, SIZES, Face, Text, gradient_lines
 from viz.drawing.text import clean, width
 from viz.views.model import Box, Group, Leaving
@@ -61,7 +61,7 @@ def group_in_full(box: Box, group: Group) -> list[str]:
     for out in group.leaving:
         lines.append(f"{out.name or 'value'} {_exactly(out.data)}")
         lines += [f"gradient {_exactly(out.gradient)}"] if out.gradient is not None else []
-    lines += [f"{_counted(group.leaves, 'value')} out, {_span(group)}"] if _span(group) and not group.leaving else []
+    lines += [f"{counted(group.leaves, 'value')} out, {_span(group)}"] if _span(group) and not group.leaving else []
     return lines + _gradient_in_words(box, group)
 
 
@@ -74,20 +74,16 @@ def _holds(group: Group) -> list[str]:
     lines = []
     if group.operations:
         each = group.operations // group.repeats
-        lines.append(f"{group.repeats} × {_counted(each, 'operation')}" if group.repeats > 1 else "")
-        lines[-1] = lines[-1] or _counted(group.operations, "operation")
-        lines += [_counted(group.parameters, "parameter")] if group.parameters else []
+        lines.append(f"{group.repeats} × {counted(each, 'operation')}" if group.repeats > 1 else "")
+        lines[-1] = lines[-1] or counted(group.operations, "operation")
+        lines += [counted(group.parameters, "parameter")] if group.parameters else []
     else:
         lines.append(_numbers(group.parameters + group.constants))
     return lines
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def _numbers(count: int) -> str:
-    return _counted(count, "number")
+    return counted(count, "number")
 
 
 def _shown(out: Leaving) -> str:
@@ -121,7 +117,7 @@ def _gradient(group: Group) -> str | None:
 def _gradient_in_words(box: Box, group: Group) -> list[str]:
     if not box.carries:
         return []
-    of = f"of its {_counted(group.parameters, 'parameter')}" if group.parameters else "of what comes out"
+    of = f"of its {counted(group.parameters, 'parameter')}" if group.parameters else "of what comes out"
     single = [out.gradient for out in group.leaving if np.size(out.data) == 1 and len(group.leaving) == 1]
     words = [f"gradient {number(_one(gradient))}" for gradient in single if gradient is not None]
     if group.gradient is None:

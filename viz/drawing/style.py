@@ -105,7 +105,7 @@ def _colours(root: str, palette: dict[str, str]) -> str:
         rules.append(f"{root} .{kind} .frame {{ fill: none; stroke: {palette[f'{kind}-line']}; }}")
     for level in range(-LEVELS, LEVELS + 1):
         end = palette["negative" if level < 0 else "positive"]
-        rules.append(f"{root} .{level_class(level)} {{ fill: {_mixed(palette['zero'], end, abs(level) / LEVELS)}; }}")
+        rules.append(f"{root} .{level_class(level)} {{ fill: {mixed(palette['zero'], end, abs(level) / LEVELS)}; }}")
     return "\n".join(rules) + "\n"
 
 
@@ -114,6 +114,7 @@ def level_class(level: int) -> str:
     return f"h{'m' if level < 0 else ''}{abs(level)}"
 
 
-def _mixed(start: str, end: str, share: float) -> str:
+def mixed(start: str, end: str, share: float) -> str:
+    """The colour at ``share`` of the way from one to another."""
     channels = zip(bytes.fromhex(start[1:]), bytes.fromhex(end[1:]), strict=True)
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in channels)

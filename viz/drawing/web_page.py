@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
-from hashlib import sha256
 from html import escape
 from typing import cast
 from xml.etree import ElementTree
 
 from viz.drawing.lettering import SIZES
+from viz.drawing.policy import policy_of
 from viz.drawing.style import Theme
 from viz.drawing.themed import Palette, themed
 
@@ -34,12 +33,11 @@ def page_of(svg: str) -> str:
     least = float(root.get("width", 0)) * LEGIBLE / min(SIZES.values())
     css = _css(least) + themed(theme, _colours)
     styles = [css, *re.findall(r"<style>(.*?)</style>", svg, re.DOTALL)]
-    policy = f"default-src 'none'; style-src {' '.join(map(_hash, styles))}; base-uri 'none'; form-action 'none'"
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta http-equiv="Content-Security-Policy" content="{policy_of(styles)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
 <style>{css}</style>
@@ -52,10 +50,6 @@ def page_of(svg: str) -> str:
 </body>
 </html>
 """
-
-
-def _hash(style: str) -> str:
-    return f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'"
 
 
 def _css(least: float) -> str:

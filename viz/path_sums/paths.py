@@ -19,13 +19,13 @@ import numpy as np
 from autodiff import Node, gradients
 from autodiff.errors import describe, no_gradient
 from autodiff.explanation import names_of
-from viz.drawing.format import number, plain
+from viz.drawing.format import counted, number, plain
 from viz.drawing.style import Theme
 from viz.drawing.text import clean
 from viz.layouts.builtin import Direction
 from viz.layouts.placing import Engine
 from viz.path_sums.best import Trace, best_traces, count_paths, way
-from viz.path_sums.words import ENDS, amount_of, counted, percent, share_of, shortened
+from viz.path_sums.words import ENDS, amount_of, percent, share_of, shortened
 from viz.story import bracketed
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Paths:
         return iter(self.shown)
 
     def __repr__(self) -> str:
-        return f"<Paths: {len(self)} of {counted(self.count)}, gradient {number(self.gradient)}>"
+        return f"<Paths: {len(self)} of {counted(self.count, 'path')}, gradient {number(self.gradient)}>"
 
     def __str__(self) -> str:
         return "\n".join([self.headline, *self.lines()])
@@ -143,7 +143,7 @@ class Paths:
         output, leaf = self.ends
         if not self.count:
             return f"∂{output}/∂{leaf} = {number(self.gradient)}: no path leads from {output} back to {leaf}"
-        over = f"the sum over {counted(self.count)}" if self.count > 1 else "along the only path"
+        over = f"the sum over {counted(self.count, 'path')}" if self.count > 1 else "along the only path"
         return f"∂{output}/∂{leaf} = {number(self.gradient)}, {over}"
 
     @property

@@ -34,12 +34,6 @@ def percent(share: Any) -> str:
     return (digits if abs(whole) < 1e6 and abs(whole) >= 1e-4 else number(whole)).replace("-", MINUS) + " %"
 
 
-def counted(count: int, what: str = "path") -> str:
-    """``1 path``, ``2 paths``, ``1.268e30 paths``."""
-    shown = f"{count:,}" if count < 10**9 else f"about {number(count)}"
-    return f"{shown} {what}{'' if count == 1 else 's'}"
-
-
 def amount_of(product: Any, log10: float) -> str:
     """A product in four digits, also where a float cannot hold it."""
     held = isinstance(product, Fraction | complex) or (math.isfinite(product) and product) or not math.isfinite(log10)

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from typing import Any
 
 from viz.drawing.lettering import PENDING
+from viz.drawing.policy import policy_of
 from viz.drawing.style import Theme
 from viz.drawing.svg import arrow_of, svg_of
 from viz.drawing.text import clean
@@ -115,16 +114,12 @@ def page_of(
     css, script = (_unindented(own.joinpath(name).read_text("utf-8")) for name in ("player.css", "player.js"))
     css = _tight(css)
     styles = [css, *re.findall(r"<style>(.*?)</style>", svg, re.DOTALL)]
-    policy = (
-        f"default-src 'none'; style-src {' '.join(map(_hash, styles))}; script-src {_hash(script)};"
-        " base-uri 'none'; form-action 'none'"
-    )
     return _filled(
         own.joinpath("page.html").read_text("utf-8"),
         {
             "title": escape(clean(title)),
             "theme": "light" if theme == "print" else theme,
-            "policy": policy,
+            "policy": policy_of(styles, script),
             "css": css,
             "svg": svg,
             "note": escape(note),
@@ -184,10 +179,6 @@ def _coarse(path: str) -> str:
             written.append(f"C{' '.join(curve)}")
         x, y = curve[4:]
     return "".join(written)
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 def _json(data: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from viz.drawing.format import MINUS, number
+from viz.drawing.style import mixed
 from viz.drawing.themed import Palette
 
 SHADES = 8
@@ -96,12 +97,6 @@ def mark_class(shade: int) -> str:
 def _mark_rule(name: str, ground: str, palette: Palette) -> str:
     ink = max((palette["ink"], palette["paper"]), key=lambda colour: contrast(colour, ground))
     return f"{{root}} .{name} {{ stroke: {ink}; fill: none; stroke-width: 1.3; }}"
-
-
-def mixed(start: str, end: str, share: float) -> str:
-    """The colour at ``share`` of the way from one to another."""
-    channels = zip(bytes.fromhex(start[1:]), bytes.fromhex(end[1:]), strict=True)
-    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in channels)
 
 
 def contrast(a: str, b: str) -> float:
