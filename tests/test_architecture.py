@@ -18,6 +18,7 @@ OPTIONAL = {
     "cairosvg",
     "graphviz",
     "matplotlib",
+    "numba",
     "tqdm",
     "pandas",
     "polars",
@@ -38,6 +39,7 @@ LAYERS = [
     {"autodiff.value", "autodiff.tensor", "autodiff.trees"},
     {"autodiff.transforms", "autodiff.formula", "autodiff.anomaly"},
     {"autodiff.explanation", "autodiff.check"},
+    {"autodiff.compiler"},
     {"autodiff"},
     {"autodiff.__main__"},
 ]
@@ -113,6 +115,7 @@ def test_imports_follow_the_architecture(module):
             if own == "autodiff":
                 assert root == "autodiff"
                 same_family = imported.startswith("autodiff.primitives") and module.startswith("autodiff.primitives")
+                same_family |= imported.startswith("autodiff.compiler") and module.startswith("autodiff.compiler")
                 assert same_family or layer(imported) < layer(module), f"{module} imports {imported}, which is above it"
             if own == root == "nn":
                 family = imported.split(".")[:2] == module.split(".")[:2]
@@ -128,7 +131,11 @@ def test_imports_follow_the_architecture(module):
 def test_every_module_of_the_engine_has_its_layer():
     listed = set().union(*LAYERS)
     unlisted = [
-        m for m in ALL if m.startswith("autodiff") and m not in listed and not m.startswith("autodiff.primitives.")
+        m
+        for m in ALL
+        if m.startswith("autodiff")
+        and m not in listed
+        and not m.startswith(("autodiff.primitives.", "autodiff.compiler."))
     ]
     assert unlisted == []
     assert listed <= set(ALL)
