@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.chain import array_edges, edges, gathered, seed_of
-from autodiff.context import current
+from autodiff.context import current, look
 from autodiff.errors import leaf_changed
 from autodiff.graph import Node
 from autodiff.hooks import hooked
@@ -121,6 +121,7 @@ def backward(output: Node, seed: Any = None) -> None:
             leaf was changed after the graph was recorded.
         ValueError: the seed has another shape than ``output``.
     """
+    look(output, ".backward()")
     adjoints = {output: seed_of(output, seed)}
     taken: set[int] = set()
     drain(newest_first(output), adjoints, output)

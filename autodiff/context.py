@@ -21,6 +21,44 @@ _recording: ContextVar[State] = ContextVar("recording", default=(True, "", None,
 current = _recording.get
 
 
+class Tracer:
+    """Someone who writes operations down, to run them again on other numbers: told what operations do not show.
+
+    A number that leaves the graph takes the example of the trace with it, so a tracer may refuse it, by raising.
+    """
+
+    def look(self, node: Any, how: str) -> None:
+        """The plain data of ``node`` are about to be read; ``how`` says what for: "float()", "bool()", ".data"."""
+
+    def change(self, node: Any) -> None:
+        """The data of a leaf are about to be assigned."""
+
+    def detach(self, node: Any, copy: Any) -> None:
+        """``copy`` has the data of ``node`` and carries no gradient."""
+
+
+# Who traces here. It is asked for where something leaves the graph, never where an operation is recorded.
+_tracer: ContextVar[Tracer | None] = ContextVar("tracer", default=None)
+tracing = _tracer.get
+
+
+@contextmanager
+def traced_by(tracer: Tracer | None) -> Iterator[None]:
+    """Tell ``tracer`` of everything that leaves the graph inside; None: nobody."""
+    token = _tracer.set(tracer)
+    try:
+        yield
+    finally:
+        _tracer.reset(token)
+
+
+def look(node: Any, how: str) -> None:
+    """Whoever reads the plain data of a node, other than to compute with them in a row, says so here before."""
+    tracer = tracing()
+    if tracer is not None:
+        tracer.look(node, how)
+
+
 class _Both:
     """Two observers in the place of one: the inner does not blind the outer."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.context import look
 from autodiff.errors import not_copyable
 from autodiff.graph import Node, new
 
@@ -16,6 +17,7 @@ def reduce_leaf(node: Node, protocol: Any) -> Any:
     Raises:
         TypeError: the node was computed, and alone it would lose its gradient.
     """
+    look(node, "a copy")
     if node.op is not None:
         raise not_copyable(node)
     return rebuilt, (type(node), node._held, node.requires_grad, node.label, node.scope, node.grad)

@@ -94,6 +94,14 @@ def leaves_graph(node: Any, call: str) -> TypeError:
     )
 
 
+def no_index(node: Any) -> TypeError:
+    """A node was used as an index or as the bound of a range."""
+    return TypeError(
+        f"{node.name()} is a node of a graph, not a whole number: as an index or a bound write int(node.item()), or"
+        " keep the integer in a variable of its own"
+    )
+
+
 def leaf_changed(leaf: Any, node: Any) -> GraphError:
     """A leaf was changed between the forward and the backward pass."""
     return GraphError(
@@ -113,14 +121,14 @@ def no_gradient(node: Any) -> GraphError:
 def seed_needed(node: Any) -> GraphError:
     """backward() was called on several numbers at once."""
     return GraphError(
-        f"{node.name()} has shape {np.shape(node.data)}, and backward starts from one number: reduce it (.sum(),"
+        f"{node.name()} has shape {np.shape(node._held)}, and backward starts from one number: reduce it (.sum(),"
         " .mean()), or give the gradient to start from: backward(seed)"
     )
 
 
 def wrong_shape(node: Any, given: Any, what: str) -> ValueError:
     """Data or a seed came in another shape than the node has."""
-    return ValueError(f"{node.name()} has shape {np.shape(node.data)}, and the {what} has shape {np.shape(given)}")
+    return ValueError(f"{node.name()} has shape {np.shape(node._held)}, and the {what} has shape {np.shape(given)}")
 
 
 def inexact(name: str, args: Any) -> ExactError:

@@ -10,7 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
 from autodiff import errors
-from autodiff.context import current
+from autodiff.context import current, look, tracing
 
 if TYPE_CHECKING:
     from autodiff.primitives.row import Primitive
@@ -86,12 +86,16 @@ class Node:
     @property
     def data(self) -> Any:
         """The number or the read-only array; assigning marks a leaf as changed."""
+        if tracing() is not None:
+            look(self, ".data")
         return self._held
 
     @data.setter
     def data(self, new: Any) -> None:
         if self.op is not None:
             raise errors.computed_data(self)
+        if (tracer := tracing()) is not None:
+            tracer.change(self)
         self._held = self.cast_like(new)
         self.clock = tick()
 
@@ -106,6 +110,8 @@ class Node:
         """The same number or array as a constant: no gradient flows through it."""
         node = new(type(self))
         node._set_leaf(self._held, False, self.label)
+        if (tracer := tracing()) is not None:
+            tracer.detach(self, node)
         return node
 
     def zero_grad(self) -> None:
@@ -136,5 +142,7 @@ def record(
         node._a = node._b = node.op = node.params = None
         node.requires_grad = False
     if observer is not None:
+        node.params = params  # an observer sees them also where the history is let go
         observer(node, op, inputs)
+        node.params = params if node.op is not None else None
     return node

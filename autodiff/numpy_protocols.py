@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.primitives import FUNCTIONS
-from autodiff.primitives.row import plain
+from autodiff.context import look, tracing
+from autodiff.graph import Node
+from autodiff.primitives import FUNCTIONS, TABLE
 
 
 def _numpy_function(path: str) -> Any:
@@ -27,15 +28,21 @@ def _numpy_function(path: str) -> Any:
 RECORDED: dict[Any, Callable[..., Any]] = {_numpy_function(path): f for path, f in FUNCTIONS.items()}
 RECORDED.pop(None, None)
 
-# Answers that have no derivative (places, shapes, truths) are computed on plain data.
+# Answers that have no derivative (places, truths) are computed on plain data; inside a trace, truths by their rows.
 _PLAIN_NAMES = """
     less less_equal greater greater_equal equal not_equal isnan isfinite isinf signbit
     logical_and logical_or logical_not any all array_equal allclose isclose
     argmax argmin argsort searchsorted nonzero argwhere flatnonzero count_nonzero
+"""
+PLAIN = {getattr(np, name) for name in _PLAIN_NAMES.split()}
+TRUTHS = {getattr(np, op.name): op for op in TABLE.values() if op.truth}
+
+# Answers that no number inside decides, and texts.
+_FORM_NAMES = """
     shape ndim size result_type iscomplexobj isrealobj zeros_like ones_like empty_like
     array_repr array_str array2string
 """
-PLAIN = {getattr(np, name) for name in _PLAIN_NAMES.split()}
+FORM = {getattr(np, name) for name in _FORM_NAMES.split()}
 
 
 def array_ufunc(node: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -52,14 +59,18 @@ def array_function(node: Any, function: Any, types: Any, args: Any, kwargs: Any)
     """``__array_function__``: NumPy was about to apply any other function to a node."""
     if function in RECORDED:
         return RECORDED[function](*args, **kwargs)
-    if function in PLAIN:
-        return function(*_deep_plain(args), **{k: _deep_plain(v) for k, v in kwargs.items()})
+    if tracing() is not None and function in TRUTHS and not kwargs:
+        return TRUTHS[function](*args)
+    if function in PLAIN or function in FORM:
+        how = "" if function in FORM else f"np.{function.__name__}"
+        return function(*_deep_plain(args, how), **{k: _deep_plain(v, how) for k, v in kwargs.items()})
     module = getattr(function, "__module__", None) or "numpy"
     raise _unsupported(f"{module.replace('numpy', 'np', 1)}.{function.__name__}", {})
 
 
 def array(node: Any, dtype: Any = None, copy: bool | None = None) -> Any:
     """``__array__``: NumPy was about to turn a node into a plain array."""
+    look(node, "a plain array")
     if node.requires_grad:
         raise TypeError(
             f"NumPy would turn {node.name()} into a plain array and lose its gradient; a list of tensors is"
@@ -68,8 +79,12 @@ def array(node: Any, dtype: Any = None, copy: bool | None = None) -> Any:
     return np.array(node._held, dtype=dtype)
 
 
-def _deep_plain(x: Any) -> Any:
-    return type(x)(map(_deep_plain, x)) if isinstance(x, list | tuple) else plain(x)
+def _deep_plain(x: Any, how: str) -> Any:
+    if isinstance(x, list | tuple):
+        return type(x)([_deep_plain(part, how) for part in x])
+    if isinstance(x, Node) and how:
+        look(x, how)
+    return x._held if isinstance(x, Node) else x
 
 
 def _unsupported(name: str, kwargs: dict[str, Any]) -> TypeError:

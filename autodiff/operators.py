@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
-from autodiff import errors, numpy_protocols
+from autodiff import numpy_protocols
 from autodiff.backprop import backward
 from autodiff.copying import reduce_leaf
-from autodiff.graph import Node
+from autodiff.exits import Exits
 from autodiff.hooks import register_hook
 from autodiff.primitives import TABLE
-from autodiff.primitives.row import Primitive, plain
+from autodiff.primitives.row import Primitive
 
 
-def _comparison(relation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    return lambda self, other: relation(self._held, plain(other))
-
-
-def _conversion(kind: type) -> Callable[[Any], Any]:
-    def convert(self: Any) -> Any:
-        if self.requires_grad:
-            raise errors.leaves_graph(self, f"{kind.__name__}()")
-        return kind(self.item())
-
-    return convert
-
-
-class Operators(Node):
+class Operators(Exits):
     """What Value and Tensor have in common, beyond being nodes."""
 
     __slots__ = ()
@@ -50,40 +34,6 @@ class Operators(Node):
         __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__
         __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __add__
         __abs__ = __neg__
-
-    # Comparisons answer with plain booleans. == is left alone: a node is equal only to itself.
-    __lt__ = _comparison(operator.lt)
-    __le__ = _comparison(operator.le)
-    __gt__ = _comparison(operator.gt)
-    __ge__ = _comparison(operator.ge)
-    # A plain number out of a node would have lost its gradient, so math.exp(value) is refused.
-    __float__ = _conversion(float)
-    __int__ = _conversion(int)
-    __complex__ = _conversion(complex)
-
-    def __bool__(self) -> bool:
-        return bool(self._held)
-
-    def __format__(self, spec: str) -> str:
-        return format(self._held if np.ndim(self._held) else self.item(), spec)
-
-    def item(self) -> Any:
-        """The one number as a plain Python number: the explicit way out of the graph."""
-        return self._held.item() if isinstance(self._held, np.ndarray) else self._held
-
-    def __round__(self, digits: int | None = None) -> Any:
-        if digits and self.requires_grad:
-            raise errors.leaves_graph(self, f"round() to {digits} digits")
-        return round(self.item(), digits) if digits else TABLE["round"](self)
-
-    def __repr__(self) -> str:
-        shown = repr(self._held)
-        if isinstance(self._held, np.ndarray):
-            shown = np.array2string(self._held, separator=", ", prefix="Tensor(", threshold=100)
-            shown += "" if self._held.dtype in (np.float64, np.int64, np.bool_) else f", dtype={self._held.dtype}"
-        label = f", label={self.label!r}" if self.label else ""
-        made = f", op={self.op.name}" if self.op else "" if self.requires_grad else ", requires_grad=False"
-        return f"{type(self).__name__}({shown}{label}{made})"
 
 
 def bind(kind: Any, rows: Iterable[Primitive], unary: Callable[..., Any], binary: Callable[..., Any]) -> None:

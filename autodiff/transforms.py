@@ -18,7 +18,7 @@ import numpy as np
 
 from autodiff.backprop import drain, newest_first
 from autodiff.chain import seed_of
-from autodiff.context import enable_grad
+from autodiff.context import enable_grad, look, tracing
 from autodiff.graph import Node, tick
 from autodiff.hooks import hooked
 from autodiff.primitives.elementwise import identity, multiply
@@ -45,6 +45,8 @@ def gradients(output: Node, inputs: Sequence[Node], seed: Any = None, create_gra
     Raises:
         GraphError: as :func:`backward`.
     """
+    if not create_graph:
+        look(output, "gradients(..., create_graph=False)")
     start = seed_of(output, seed)
     if create_graph:
         start = seed if isinstance(seed, Node) else type(output)(start, requires_grad=False)  # type: ignore[call-arg]
@@ -88,7 +90,12 @@ def as_leaf(x: Any) -> Any:
     is differentiated by ``y`` alone.
     """
     if isinstance(x, Node):
-        return identity(x) if x.requires_grad else type(x)(x.data)  # type: ignore[call-arg]
+        if x.requires_grad:
+            return identity(x)
+        leaf = type(x)(x._held)  # type: ignore[call-arg]
+        if (tracer := tracing()) is not None:
+            tracer.detach(x, leaf)
+        return leaf
     return Tensor(x, requires_grad=True) if np.ndim(x) or isinstance(x, np.ndarray) else Value(x)
 
 
@@ -144,8 +151,8 @@ class _Call:
         self.nested = any(isinstance(x, Node) for x in given) or any(_looks_outside(y, start) for y in reached)
 
     def scalar(self) -> Any:
-        if len(self.outputs) != 1 or (self.outputs[0].data is not None and np.size(self.outputs[0].data) != 1):
-            shapes = [np.shape(y.data) for y in self.outputs]
+        if len(self.outputs) != 1 or np.size(self.outputs[0]._held) != 1:
+            shapes = [np.shape(y._held) for y in self.outputs]
             raise TypeError(
                 f"grad is for a function with one number as output, and this one has {shapes}; use jacobian"
             )

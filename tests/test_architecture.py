@@ -34,7 +34,7 @@ LAYERS = [
     {"autodiff.casting", "autodiff.hooks"},
     {"autodiff.chain"},
     {"autodiff.backprop"},
-    {"autodiff.numpy_protocols"},
+    {"autodiff.numpy_protocols", "autodiff.exits"},
     {"autodiff.operators"},
     {"autodiff.value", "autodiff.tensor", "autodiff.trees"},
     {"autodiff.transforms", "autodiff.formula", "autodiff.anomaly"},

@@ -157,3 +157,21 @@ ceil        = elementwise("ceil",        math.ceil,   np.ceil,      0, operator=
 round       = elementwise("round",       builtins.round, np.rint,   0, selects=True, analytic=False, domain=[(0.1, 0.4)], numpy=["round", "rint"], doc="The nearest integer; halves go to the even one.")
 is_positive = elementwise("is_positive", lambda x: x if x != x else x > 0, _is_positive, 0, selects=True, analytic=False, domain=[(0.1, 2)], text="({0} > 0)", latex="[{0} > 0]", symbol="> 0", doc="1 where x > 0, NaN at NaN, else 0: the derivative of relu.")
 wins        = elementwise("wins",        _wins_number, _wins, 0, 0, selects=True, analytic=False, text="(({0} > {1}) + ({0} == {1}) / 2)", latex=r"\left([{0} > {1}] + \frac{{1}}{{2}} [{0} = {1}]\right)", symbol=">", doc="1 where a > b, 1/2 where they are equal, NaN beside NaN, else 0: the derivative of maximum.")
+
+# ── truths: 1.0 and 0.0; a comparison with NaN is false ──────────────────────────────────────────────
+def truth(name: str, number: Any, array: Any, symbol: str, text: str, latex: str, **columns: Any) -> Primitive:
+    """A row that answers yes or no, in the floating type of its inputs. (Comparing nodes gives it inside a trace only.)"""
+    of_one: Any = lambda x: array(x).astype(np.result_type(x, np.float16))
+    of_two: Any = lambda a, b: array(a, b).astype(np.result_type(a, b, np.float16))
+    binary = "{1}" in text
+    return elementwise(name, number, of_two if binary else of_one, *[0] * (1 + binary), truth=True, selects=True, analytic=False, symbol=symbol, text=text, latex=latex, numpy=(), **columns)
+
+greater       = truth("greater",       op.gt, np.greater,       ">", "({0} > {1})",  "[{0} > {1}]")
+greater_equal = truth("greater_equal", op.ge, np.greater_equal, "≥", "({0} >= {1})", r"[{0} \geq {1}]")
+less          = truth("less",          op.lt, np.less,          "<", "({0} < {1})",  "[{0} < {1}]")
+less_equal    = truth("less_equal",    op.le, np.less_equal,    "≤", "({0} <= {1})", r"[{0} \leq {1}]")
+equal         = truth("equal",         op.eq, np.equal,         "=", "({0} == {1})", "[{0} = {1}]", doc="1 where a equals b, else 0. (``==`` between nodes asks whether they are the same node.)")
+not_equal     = truth("not_equal",     op.ne, np.not_equal,     "≠", "({0} != {1})", r"[{0} \neq {1}]")
+logical_and   = truth("logical_and",   lambda a, b: builtins.bool(a and b), np.logical_and, "∧", "logical_and({0}, {1})", r"[{0} \wedge {1}]")
+logical_or    = truth("logical_or",    lambda a, b: builtins.bool(a or b),  np.logical_or,  "∨", "logical_or({0}, {1})",  r"[{0} \vee {1}]")
+logical_not   = truth("logical_not",   op.not_,                             np.logical_not, "¬", "logical_not({0})",      r"[\neg {0}]")

@@ -46,10 +46,10 @@ def contraction_rule(k: int, g: Any, inputs: Any, equation: str) -> Any:
     for letter in operands[k]:
         if letter in target:  # a diagonal: only entries with equal indices are read
             fresh = spare.pop()
-            others.append((letter + fresh, np.eye(shape[letter], dtype=plain(g).dtype)))
+            others.append((letter + fresh, np.eye(shape[letter], dtype=g.dtype)))
             letter = fresh
         elif builtins.all(letter not in o for o in [result, *(o for o, _ in others)]):  # summed within the operand
-            others.append((letter, np.ones(shape[letter], dtype=plain(g).dtype)))
+            others.append((letter, np.ones(shape[letter], dtype=g.dtype)))
         target += letter
     return einsum(",".join([result, *(o for o, _ in others)]) + "->" + target, g, *(x for _, x in others))
 
@@ -112,7 +112,7 @@ def _matmul_right(g: Any, a: Any, b: Any, out: Any) -> Any:
 # ── square matrices ──────────────────────────────────────────────────────────────────────────────────
 def norm_of_numpy(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """``np.linalg.norm`` where it is a vector norm; it means a matrix norm by other arguments, which are refused."""
-    if ord is not None and (np.size(axis) == 2 or (axis is None and np.ndim(plain(x)) != 1)):
+    if ord is not None and (np.size(axis) == 2 or (axis is None and np.ndim(x) != 1)):
         raise TypeError(f"np.linalg.norm(ord={ord!r}, axis={axis!r}) is a matrix norm and not recorded; autodiff.norm(x, {ord!r}, axis) is the vector norm")
     return norm(x, 2 if ord is None else ord, axis, keepdims)
 
@@ -132,7 +132,7 @@ def _cofactors(a: Any) -> Any:
     Faddeev and LeVerrier's recursion: n products of matrices (Gantmacher, The Theory of Matrices, IV.5).
     """
     n = a.shape[-1]
-    eye = np.eye(n, dtype=plain(a).dtype)
+    eye = np.eye(n, dtype=a.dtype)
     adjugate = eye + 0 * a
     for k in range(1, n):
         product = a @ adjugate
@@ -168,7 +168,7 @@ def _solve_left(g: Any, a: Any, b: Any, out: Any) -> Any:
 _cholesky = lambda a: np.linalg.cholesky((a + np.swapaxes(a, -1, -2)) / 2)
 
 def _cholesky_rule(g: Any, a: Any, out: Any) -> Any:
-    half = 1 - 0.5 * np.eye(a.shape[-1], dtype=plain(a).dtype)
+    half = 1 - 0.5 * np.eye(a.shape[-1], dtype=a.dtype)
     middle = tril(out.mT @ tril(g)) * half
     left = solve(out.mT, swapaxes(solve(out.mT, middle.mT), -1, -2))
     return (left + left.mT) / 2

@@ -127,7 +127,7 @@ def _prod_rule(g: Any, x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
     rows = reshape(moved, (*moved.shape[: x.ndim - len(axes)], count(x, axis)))
     if rows.shape[-1] == 0:
         return x * 0
-    one = np.ones((*rows.shape[:-1], 1), plain(x).dtype)
+    one = np.ones((*rows.shape[:-1], 1), x.dtype)
     before = concatenate([one, cumprod(rows[..., :-1], axis=-1)], axis=-1)
     behind = concatenate([one, cumprod(flip(rows, -1)[..., :-1], axis=-1)], axis=-1)
     others = moveaxis(reshape(before * flip(behind, -1), moved.shape), last, axes)

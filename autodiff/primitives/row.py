@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.context import look, tracing
 from autodiff.errors import ExactError
 from autodiff.graph import Node
 
@@ -43,6 +44,7 @@ class Primitive:
     into: Any = None                        # structural, of one input: (total, upstream, **params) adds the contribution to an array in place,
                                             # for rows that touch a small part of their input
     selects: bool = False                   # a partial of exactly 0 means "not read": even an infinite upstream gradient contributes 0
+    truth: bool = False                     # it answers 1.0 for true and 0.0 for false, also beside NaN
     analytic: bool = True                   # the forward functions continue to complex numbers (the complex step applies)
     symbol: str = ""                        # what a drawing shows
     text: str | None = None                 # a line of Python: "{0} + {1}"
@@ -188,6 +190,7 @@ def _signature(
 def _plain_parameter(op: Primitive, name: str, value: Any) -> Any:
     """A parameter is data of the operation, not an edge of the graph: it is copied, and never a live node."""
     if isinstance(value, Node):
+        look(value, f"{op.name}(..., {name}=...)")
         if value.requires_grad:
             raise TypeError(
                 f"{op.signature()}: {name} is a {type(value).__name__} that carries a gradient, and {name} is a"
@@ -251,7 +254,11 @@ def primitive(
 # ── what rules are written with, besides operators and other rows ────────────────────────────────────
 def plain(x: Any) -> Any:
     """The number or array of a node; anything else as it is."""
-    return x._held if isinstance(x, Node) else x
+    if not isinstance(x, Node):
+        return x
+    if tracing() is not None:
+        look(x, "its plain number")
+    return x._held
 
 
 def is_zero(x: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.context import look
 from autodiff.graph import Node
 from autodiff.primitives.row import Primitive, plain, primitive
 
@@ -29,6 +30,8 @@ def frozen(index: Any) -> Any:
     """An index that nobody can change later: lists and nodes become arrays of their own."""
     if isinstance(index, tuple):
         return tuple(frozen(i) for i in index)
+    if isinstance(index, Node):
+        look(index, "an index")
     if isinstance(index, Node) and index.requires_grad:
         raise TypeError("an index that carries a gradient is not differentiable; index with .data or with integers")
     if isinstance(index, list | np.ndarray | Node):

@@ -225,6 +225,16 @@ REFERENCES: dict[str, Function] = {
     "round": lambda z: np.round(np.real(z)),
     "is_positive": lambda z: _choose(np.real(z) > 0, 1.0, 0.0),
     "wins": _wins,
+    # truths
+    "greater": lambda a, b: _choose(np.real(a) > np.real(b), 1.0, 0.0),
+    "greater_equal": lambda a, b: _choose(np.real(a) >= np.real(b), 1.0, 0.0),
+    "less": lambda a, b: _choose(np.real(a) < np.real(b), 1.0, 0.0),
+    "less_equal": lambda a, b: _choose(np.real(a) <= np.real(b), 1.0, 0.0),
+    "equal": lambda a, b: _choose(np.real(a) == np.real(b), 1.0, 0.0),
+    "not_equal": lambda a, b: _choose(np.real(a) != np.real(b), 1.0, 0.0),
+    "logical_and": lambda a, b: _choose((np.real(a) != 0) & (np.real(b) != 0), 1.0, 0.0),
+    "logical_or": lambda a, b: _choose((np.real(a) != 0) | (np.real(b) != 0), 1.0, 0.0),
+    "logical_not": lambda z: _choose(np.real(z) == 0, 1.0, 0.0),
     # shapes
     "reshape": lambda z, shape: z.reshape(shape),
     "ravel": np.ravel,

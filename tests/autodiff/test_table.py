@@ -182,7 +182,7 @@ def agree(a: float, b: float) -> bool:
     return a == b or (a != a and b != b) or abs(a - b) <= 4e-15 * abs(a)
 
 
-@over([row for row in ELEMENTWISE if row.name != "where"])
+@over([row for row in ELEMENTWISE if row.name != "where" and not row.truth])
 def test_nan_is_never_swallowed(row: Primitive) -> None:
     """NaN in, NaN out; and a gradient that the value of an input decides is NaN beside it."""
     for k in range(row.arity or 0):

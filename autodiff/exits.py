@@ -1,0 +1,108 @@
+"""The ways out of the graph: where a node answers with a plain number, a truth or a text.
+
+Inside a trace (``autodiff.compile``) the tracer is told, as a plain number is that of one example alone; and there a
+comparison is a node, 1.0 for true and 0.0 for false, that ``where`` can choose by.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autodiff import errors
+from autodiff.context import look, tracing
+from autodiff.graph import Node
+from autodiff.primitives import TABLE
+from autodiff.primitives.row import plain
+
+
+def _comparison(relation: Callable[[Any, Any], Any], row: str) -> Callable[[Any, Any], Any]:
+    def compare(self: Any, other: Any) -> Any:
+        return relation(self._held, plain(other)) if tracing() is None else TABLE[row](self, other)
+
+    return compare
+
+
+def _logical(row: str) -> Callable[..., Any]:
+    """What ``&`` means between comparisons inside a trace; outside they are plain booleans, and this is not asked."""
+
+    def combine(self: Any, *other: Any) -> Any:
+        known = all(x.op is None or x.op.truth for x in (self, *other) if isinstance(x, Node))
+        return TABLE[row](self, *other) if tracing() is not None and known else NotImplemented
+
+    return combine
+
+
+def _conversion(kind: type) -> Callable[[Any], Any]:
+    def convert(self: Any) -> Any:
+        look(self, f"{kind.__name__}()")
+        if self.requires_grad:
+            raise errors.leaves_graph(self, f"{kind.__name__}()")
+        return kind(_number(self))
+
+    return convert
+
+
+def _number(node: Any) -> Any:
+    return node._held.item() if isinstance(node._held, np.ndarray) else node._held
+
+
+class Exits(Node):
+    """How a node is compared, converted and written."""
+
+    __slots__ = ()
+
+    # Comparisons answer with plain booleans. == is left alone: a node is equal only to itself.
+    __lt__ = _comparison(operator.lt, "less")
+    __le__ = _comparison(operator.le, "less_equal")
+    __gt__ = _comparison(operator.gt, "greater")
+    __ge__ = _comparison(operator.ge, "greater_equal")
+    __and__ = __rand__ = _logical("logical_and")
+    __or__ = __ror__ = _logical("logical_or")
+    __xor__ = __rxor__ = _logical("not_equal")
+    # A plain number out of a node would have lost its gradient, so math.exp(value) is refused.
+    __float__ = _conversion(float)
+    __int__ = _conversion(int)
+    __complex__ = _conversion(complex)
+
+    def __invert__(self) -> Any:
+        inverted = _logical("logical_not")(self)
+        if inverted is NotImplemented:
+            raise TypeError(f"~ is for comparisons, and {self.name()} is none")
+        return inverted
+
+    def __index__(self) -> int:
+        look(self, "an index")
+        raise errors.no_index(self)
+
+    def __bool__(self) -> bool:
+        look(self, "bool()")
+        return bool(self._held)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._held if np.ndim(self._held) else _number(self), spec)
+
+    def item(self) -> Any:
+        """The one number as a plain Python number: the explicit way out of the graph."""
+        look(self, ".item()")
+        return _number(self)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        if not digits:
+            return TABLE["round"](self)
+        look(self, f"round() to {digits} digits")
+        if self.requires_grad:
+            raise errors.leaves_graph(self, f"round() to {digits} digits")
+        return round(_number(self), digits)
+
+    def __repr__(self) -> str:
+        shown = repr(self._held)
+        if isinstance(self._held, np.ndarray):
+            shown = np.array2string(self._held, separator=", ", prefix="Tensor(", threshold=100)
+            shown += "" if self._held.dtype in (np.float64, np.int64, np.bool_) else f", dtype={self._held.dtype}"
+        label = f", label={self.label!r}" if self.label else ""
+        made = f", op={self.op.name}" if self.op else "" if self.requires_grad else ", requires_grad=False"
+        return f"{type(self).__name__}({shown}{label}{made})"
