@@ -1,0 +1,207 @@
+"""Re-rolling: from a program of single numbers to a program of arrays.
+
+A network that was written neuron by neuron is recognised as a few matrix products and elementwise operations on
+blocks of rows, with the examples of a batch side by side along the last axis.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from autodiff.compiler.blocks import (
+    Block,
+    Fixed,
+    Given,
+    Joined,
+    Map,
+    Operand,
+    Part,
+    Plan,
+    Product,
+    Rearranged,
+    Reduction,
+)
+from autodiff.compiler.program import Program, Recorder
+from autodiff.compiler.terms import taken_apart
+from autodiff.compiler.views import Rows, part
+from autodiff.context import enable_grad, no_grad, observe, scope
+from autodiff.primitives.reductions import sum as total
+from autodiff.primitives.shapes import broadcast_to, concatenate, reshape
+from autodiff.tensor import Tensor
+
+
+class Blocks:
+    """A scalar program, re-rolled.
+
+    Attributes:
+        parameters: for each shared leaf of the array program, the entries of the vector of parameters it holds.
+        inputs: for each varying leaf, the rows of the matrix of inputs that it holds.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.scalar = program
+        self.plan = Plan(taken_apart(program))
+        self.columns = self._columns()
+        self.parameters: list[Rows] = self.plan.parameters
+        self.inputs: list[Rows] = self.plan.inputs
+
+    def program(self, batch: int, dtype: Any = np.float64) -> Program:
+        """The array program for so many examples; its one output has shape (outputs, batch)."""
+        return _Emission(self, batch, dtype).run()
+
+    def leaf_shape(self, program: Program, number: int, batch: int) -> tuple[int, ...]:
+        """The shape of a leaf of the array program for so many examples."""
+        if number in program.varying:
+            return (*self.inputs[program.varying.index(number)].shape, batch)
+        k = program.shared.index(number)
+        return (*self.parameters[k].shape, 1) if k in self.columns else self.parameters[k].shape
+
+    def _columns(self) -> set[int]:
+        """The shared leaves that stand beside a batch, with an axis of length 1 in its place."""
+        plan = self.plan
+        operands = [x for block in plan.blocks for x in block.operands] + [plan.output]
+        return {x.leaf for x in operands if isinstance(x, Given) and x.column}
+
+    def graph(self, batch: int = 1) -> Tensor:
+        """The same as a graph of tensors: to look at, to explain and to draw."""
+        emission = _Emission(self, batch, np.float64)
+        emission.run()
+        return emission.output  # type: ignore[no-any-return]
+
+
+def reroll(program: Program) -> Blocks:
+    """Find the matrix products, reductions and blocks of equal operations in a scalar program."""
+    return Blocks(program)
+
+
+class _Emission:
+    """The blocks of a plan as tensors, and as the program that was recorded while they were computed."""
+
+    def __init__(self, blocks: Blocks, batch: int, dtype: Any) -> None:
+        self.plan, self.columns, self.batch, self.dtype = blocks.plan, blocks.columns, batch, dtype
+        self.recorder = Recorder()
+        self.tensors: list[Any] = []
+        self.flat: dict[int, Any] = {}
+        self.parts: dict[Any, Any] = {}
+        self.output: Any = None
+
+    def run(self) -> Program:
+        plan, recorder = self.plan, self.recorder
+        self.parameters = [
+            Tensor(np.ones((*index.shape, 1) if k in self.columns else index.shape, self.dtype))
+            for k, index in enumerate(plan.parameters)
+        ]
+        self.inputs = [Tensor(np.ones((*index.shape, self.batch), self.dtype)) for index in plan.inputs]
+        for leaf in self.parameters:
+            recorder.shared(leaf)
+        for leaf in self.inputs:
+            recorder.varying(leaf)
+        with enable_grad(), observe(recorder):
+            for number, block in enumerate(plan.blocks):
+                with ExitStack() as stack:
+                    if block.stopped:
+                        stack.enter_context(no_grad())
+                    if place := self._scope(block):
+                        stack.enter_context(scope(place))
+                    result = self._computed(block)
+                    width = self.batch if plan.varies(number) else 1
+                    self.tensors.append(_stretched(result, (*block.lengths, width)))
+            outputs = len(plan.terms.outputs)
+            self.output = _stretched(self._rows(plan.output, (outputs,)), (outputs, self.batch))
+        recorder.program.outputs = [recorder.number(self.output)]
+        return recorder.program
+
+    def _scope(self, block: Block) -> str:
+        """What the places of a block's numbers have in common: the layer of its neurons."""
+        scopes = self.plan.terms.program.scopes
+        places = {scopes[self.plan.forms[i].number] for i in block.forms}
+        if not places:
+            return ""
+        paths = [place.split("/") for place in places]
+        shared = []
+        for names in zip(*paths, strict=False):
+            if len(set(names)) > 1:
+                break
+            shared.append(names[0])
+        return "/".join(shared)
+
+    # ── blocks ───────────────────────────────────────────────────────────────────────────────────────
+    def _computed(self, block: Block) -> Any:
+        if isinstance(block, Map):
+            return block.op(*[self._tensor(x) for x in block.operands], **block.params or {})
+        if isinstance(block, Product):
+            return self._product(block)
+        if isinstance(block, Reduction):
+            return self._reduction(block)
+        if isinstance(block, Rearranged):
+            return reshape(self._tensor(block.operands[0])[block.rows], (*block.lengths, -1))
+        assert isinstance(block, Joined)
+        width = self.batch if block.varies else 1
+        pieces = [
+            _stretched(self._tensor(x), (count, width)) for x, count in zip(block.operands, block.counts, strict=True)
+        ]
+        return concatenate(pieces, axis=0)
+
+    def _product(self, block: Product) -> Any:
+        rows, k = block.shape
+        weights = self._matrix(block.operands[0], (rows, k))
+        if block.signs is not None:
+            weights = weights * block.signs.astype(self.dtype)
+        outer = block.lengths[:-1]
+        return weights @ self._rows(block.operands[1], (*outer, k))
+
+    def _reduction(self, block: Reduction) -> Any:
+        factors = [self._tensor(x) for x in block.operands]
+        terms = factors[0] * factors[1] if len(factors) == 2 else factors[0]
+        inner = len(block.inner)
+        outer = terms.shape[: -inner - 1]
+        terms = _stretched(terms, (*outer, *block.inner, terms.shape[-1]))
+        result = total(terms, axis=tuple(range(len(outer), len(outer) + inner)))
+        return reshape(result, (1, -1)) if result.ndim == 1 else result
+
+    # ── operands ─────────────────────────────────────────────────────────────────────────────────────
+    def _tensor(self, x: Operand) -> Any:
+        if isinstance(x, Given):
+            return self.inputs[x.leaf] if x.varies else self.parameters[x.leaf]
+        if isinstance(x, Fixed):
+            return Tensor(x.array.astype(self.dtype), requires_grad=False)
+        key = (x.block, x.first, tuple(x.axes))
+        if key not in self.parts:
+            self.parts[key] = self._part(x)
+        return self.parts[key]
+
+    def _part(self, x: Part) -> Any:
+        whole = self.tensors[x.block]
+        lengths = whole.shape[:-1]
+        steps = [prod(lengths[k + 1 :]) for k in range(len(lengths))]
+        if x.first == 0 and [(n, s) for n, s in zip(lengths, steps, strict=True) if n > 1] == [
+            axis for axis in x.axes if axis[0] > 1
+        ]:
+            wanted = tuple([n for n, _ in x.axes])
+            return whole if wanted == lengths else reshape(whole, (*wanted, whole.shape[-1]))
+        if x.block not in self.flat:
+            self.flat[x.block] = whole if whole.ndim == 2 else reshape(whole, (prod(lengths), whole.shape[-1]))
+        return part(self.flat[x.block], x.first, x.axes)
+
+    def _rows(self, x: Operand, shape: tuple[int, ...]) -> Any:
+        """An operand of just this shape, followed by the batch."""
+        tensor = self._whole(x)
+        wanted = (*shape, tensor.size // prod(shape))
+        return tensor if tensor.shape == wanted else reshape(tensor, wanted)
+
+    def _matrix(self, x: Operand, shape: tuple[int, int]) -> Any:
+        """An operand that does not vary, without a place for the batch."""
+        tensor = self._whole(x)
+        return tensor if tensor.shape == shape else reshape(tensor, shape)
+
+    def _whole(self, x: Operand) -> Any:
+        tensor = self._tensor(x)
+        return _stretched(tensor, (*[n for n, _ in x.axes], tensor.shape[-1])) if isinstance(x, Part) else tensor
+
+
+def _stretched(x: Any, shape: tuple[int, ...]) -> Any:
+    return x if x.shape == shape else broadcast_to(x, shape)
