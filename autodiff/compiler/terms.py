@@ -222,12 +222,12 @@ class _Taking:
         if len(stray) >= TOTAL_FROM:
             yield 1, self._weighted(root, stray)
         else:
-            for value, coefficient, sign in stray:
-                yield sign, self._map(root, multiply, coefficient, value)
+            for number, coefficient, sign in stray:
+                yield sign, self._map(root, multiply, coefficient, number)
 
     def _weighted(self, root: int, group: list[tuple[int, int, int]]) -> int:
         group.sort()
-        values, coefficients, signs = zip(*group, strict=True)
+        values, coefficients, signs = map(tuple, zip(*group, strict=True))
         plain = None if min(signs) == 1 else signs
         return self.terms.append(
             Kind.LINEAR, root, values, coefficients, signs=plain, stopped=root in self.program.stopped
@@ -235,8 +235,8 @@ class _Taking:
 
     def _dot(self, root: int, sign: int, pairs: list[tuple[int, int]]) -> Iterable[tuple[int, int]]:
         if len(pairs) >= DOT_FROM:
-            a, b = zip(*pairs, strict=True)
-            yield sign, self.terms.append(Kind.DOT, root, a, b, stopped=root in self.program.stopped)
+            left, right = map(tuple, zip(*pairs, strict=True))
+            yield sign, self.terms.append(Kind.DOT, root, left, right, stopped=root in self.program.stopped)
         else:
             for a, b in pairs:
                 yield sign, self._map(root, multiply, a, b)
