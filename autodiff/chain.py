@@ -50,7 +50,7 @@ def edges(node: Node, upstream: Any, create_graph: bool = False) -> Sequence[tup
                 rule = op.rules[k]
                 contribution = rule(upstream, *values, out, **params) if params else rule(upstream, *values, out)
             if type(x._held) is np.ndarray:
-                contribution = _fitted(contribution, x)
+                contribution = fitted(contribution, x)
         flows.append((x, contribution))
     return flows
 
@@ -80,7 +80,8 @@ def array_edges(node: Node, upstream: Any) -> Any:
     return (a, to_a), (b, to_b)
 
 
-def _fitted(contribution: Any, x: Node) -> Any:
+def fitted(contribution: Any, x: Node) -> Any:
+    """A contribution in the form of its input, where that is an array."""
     data = x._held
     if type(contribution) is np.ndarray and contribution.shape == data.shape and contribution.dtype is data.dtype:
         return contribution

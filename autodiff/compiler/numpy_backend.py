@@ -1,0 +1,196 @@
+"""The back end that is always there: an array program replayed by NumPy, forward and backward, in buffers.
+
+Everything is decided beforehand: which views there are, what is constant, where results stand. What is left for a run
+is a list of calls, nearly all of them of NumPy's own functions with arrays that never move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from autodiff.compiler.buffers import arrays_for, needed
+from autodiff.compiler.derivative import differentiate
+from autodiff.compiler.kernels import Call, calls_of
+from autodiff.compiler.plan import COPY, Array, Plan
+from autodiff.compiler.program import Program
+
+
+class Replay:
+    """A program bound to the arrays of its leaves and of their gradients.
+
+    Args:
+        program: its values are arrays (what ``Recorder`` writes down of a function of tensors).
+        leaves: for each shared and varying leaf the array from which its data are read at every run. The program is
+            evaluated once on what they hold now, to learn its shapes.
+        gradients: for each leaf by which to differentiate the array to which its gradient is written at every run,
+            of the leaf's shape and dtype. No two of them overlap.
+        seeds: for each output d loss / d output, read at every run; a read-only array is taken as a constant.
+            None: forward only.
+
+    Attributes:
+        outputs: an array for each output, overwritten by the next run.
+
+    Raises:
+        ValueError: an array is missing, or has a shape or dtype that does not fit.
+
+    >>> import numpy as np
+    >>> from autodiff import Tensor, observe
+    >>> from autodiff.compiler.numpy_backend import Replay
+    >>> from autodiff.compiler.program import Recorder
+    >>> recorder, w, x = Recorder(), Tensor([2.0]), Tensor([3.0, 4.0])
+    >>> leaf, data = recorder.shared(w), recorder.varying(x)
+    >>> with observe(recorder):
+    ...     loss = (w * x).square().sum()
+    >>> recorder.program.outputs.append(recorder.number(loss))
+    >>> weights, batch, slope = np.array([2.0]), np.array([3.0, 4.0]), np.empty(1)
+    >>> replay = Replay(recorder.program, {leaf: weights, data: batch}, {leaf: slope}, [np.ones(())])
+    >>> weights[0] = 1.0
+    >>> replay.run()
+    >>> replay.outputs, slope
+    ([array(25.)], array([50.]))
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        leaves: Mapping[int, Array],
+        gradients: Mapping[int, Array] | None = None,
+        seeds: Sequence[Array] | None = None,
+    ) -> None:
+        gradients = {} if seeds is None else dict(gradients or {})
+        _check_leaves(program, leaves, gradients)
+        self._bound = (program, dict(leaves), gradients, seeds)
+        self._main = _Passes(*self._bound, careful=False)
+        self._careful: _Passes | None = None
+        self._gradients = list(gradients.values())
+        self._complete = False
+        self.outputs: list[Array] = self._main.outputs
+
+    def forward(self) -> None:
+        """Compute the outputs."""
+        self._main.forward()
+        self._complete = True
+
+    def backward(self) -> None:
+        """Write the gradients, from the outputs and seeds of the last :meth:`forward`.
+
+        Raises:
+            RuntimeError: :meth:`forward` did not run since the last backward (whose buffers it shares).
+        """
+        if not self._complete:
+            raise RuntimeError("backward follows forward: the backward pass reuses the buffers of the forward pass")
+        self._complete = False
+        self._main.backward()
+        if self._main.careless and not all([_is_finite(gradient) for gradient in self._gradients]):
+            if self._careful is None:
+                self._careful = _Passes(*self._bound, careful=True)
+            self._careful.forward()
+            self._careful.backward()
+
+    def run(self) -> None:
+        """Forward and backward."""
+        self.forward()
+        self.backward()
+
+
+class _Passes:
+    """The calls of both passes."""
+
+    def __init__(
+        self,
+        program: Program,
+        leaves: Mapping[int, Array],
+        gradients: Mapping[int, Array],
+        seeds: Sequence[Array] | None,
+        careful: bool,
+    ) -> None:
+        plan = Plan()
+        with np.errstate(all="ignore"):
+            numbers = _evaluated(plan, program, leaves)
+            outputs = [_copied(plan, numbers[n]) for n in program.outputs]
+            self.careless = False
+            if seeds is not None:
+                _check_seeds([plan.samples[v] for v in outputs], seeds)
+                self.careless = differentiate(plan, program, numbers, gradients, seeds, careful)
+            written = [v for v in range(len(plan.samples)) if any(plan.samples[v] is g for g in gradients.values())]
+            plan.steps = needed(plan, [*outputs, *written])
+            arrays = arrays_for(plan, outputs)
+        calls: dict[bool, list[Call]] = {False: [], True: []}
+        for step in plan.steps:
+            calls[step.backward] += calls_of(step.op, [arrays[a] for a in step.args], arrays[step.out], step.params)
+        self._forward, self._backward = calls[False], calls[True]
+        self.outputs = [arrays[v] for v in outputs]
+
+    def forward(self) -> None:
+        with np.errstate(all="ignore"):
+            for function, arguments in self._forward:
+                function(*arguments)
+
+    def backward(self) -> None:
+        with np.errstate(all="ignore"):
+            for function, arguments in self._backward:
+                function(*arguments)
+
+
+def _evaluated(plan: Plan, program: Program, leaves: Mapping[int, Array]) -> dict[int, int]:
+    """The forward pass of a program as steps; the plan's value for each value that an output depends on."""
+    used = set(program.outputs)
+    for n in range(len(program) - 1, -1, -1):
+        if n in used:
+            used.update(program.args[n])
+    numbers: dict[int, int] = {}
+    for n in sorted(used):
+        op = program.ops[n]
+        if op is not None:
+            numbers[n] = plan.apply(op, tuple([numbers[a] for a in program.args[n]]), program.params[n] or {})
+        elif n in program.constants:
+            numbers[n] = plan.add_given(np.asarray(program.constants[n]), constant=True)
+        else:
+            numbers[n] = plan.add_given(leaves[n])
+    return numbers
+
+
+def _copied(plan: Plan, value: int) -> int:
+    """An output that is a leaf, or a view of one, is copied: the caller may change the leaf before he reads it."""
+    if plan.root(value) not in plan.given or value in plan.constants:
+        return value
+    return plan.apply(COPY, (value,), {})
+
+
+def _is_finite(array: Array) -> bool:
+    total = np.add.reduce(array, axis=None)
+    return bool(total - total == 0)
+
+
+# ── what may be given ────────────────────────────────────────────────────────────────────────────────
+def _check_leaves(program: Program, leaves: Mapping[int, Array], gradients: Mapping[int, Array]) -> None:
+    expected = [*program.shared, *program.varying]
+    missing = [n for n in expected if n not in leaves]
+    if missing:
+        raise ValueError(f"the program has the leaves {expected}, and arrays were given for {sorted(leaves)} only")
+    for n, array in leaves.items():
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"leaf {n} is read at every run, so it is a NumPy array, not {type(array).__name__}")
+    for n, gradient in gradients.items():
+        if n not in expected:
+            raise ValueError(f"value {n} is none of the leaves {expected}, and a gradient was asked for it")
+        leaf = leaves[n]
+        if not isinstance(gradient, np.ndarray) or not gradient.flags.writeable:
+            raise ValueError(f"the gradient of leaf {n} is written into a NumPy array that can be written to")
+        if gradient.shape != leaf.shape or gradient.dtype != leaf.dtype:
+            raise ValueError(
+                f"leaf {n} has shape {leaf.shape} and dtype {leaf.dtype}, and the array for its gradient"
+                f" {gradient.shape} and {gradient.dtype}"
+            )
+        if leaf.dtype.kind not in "fc":
+            raise ValueError(f"leaf {n} holds {leaf.dtype}, and integers carry no gradient")
+
+
+def _check_seeds(outputs: Sequence[Array], seeds: Sequence[Array]) -> None:
+    if len(outputs) != len(seeds):
+        raise ValueError(f"the program has {len(outputs)} outputs, and {len(seeds)} seeds were given")
+    for i, (output, seed) in enumerate(zip(outputs, seeds, strict=True)):
+        if not isinstance(seed, np.ndarray) or seed.shape != output.shape:
+            raise ValueError(f"output {i} has shape {output.shape}, and its seed {np.shape(seed)}")
