@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
+import numpy as np
+
+from autodiff.formula import ATOM, TEXT, level_of, name_text, number_text
 from autodiff.graph import Node
 from autodiff.primitives.row import Primitive
+from autodiff.tensor import Tensor
+from autodiff.value import Value
+
+_SHOWN = 60  # lines of a long program that are printed: two thirds from its start, the others from its end
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Program:
     """Instructions in the order of creation, which is a topological order.
 
@@ -25,6 +33,26 @@ class Program:
         stopped: values that no gradient passes (made under ``no_grad`` or by ``detach``).
         scopes: for each value where it was made, for drawings.
         labels: the names that the function gave to values.
+        names: what leaves are called, as pairs (text, shape): ``("params[0]", (3,))`` names three leaves, the next
+            three of ``shared`` and then of ``varying``.
+        example: the numbers of the trace for the leaves, ``shared`` and then ``varying``, where they are known.
+
+    ``len(program)`` counts all values, leaves too. ``print(program)`` lists the instructions:
+
+    >>> from autodiff import Value
+    >>> from autodiff.compiler.program import Recorder
+    >>> from autodiff import observe
+    >>> recorder, w, x = Recorder(), Value(2.0, label="w"), Value(3.0, label="x")
+    >>> _ = recorder.shared(w), recorder.varying(x)
+    >>> with observe(recorder):
+    ...     y = (w * x + 1).tanh()
+    >>> recorder.program.outputs.append(recorder.number(y))
+    >>> print(recorder.program)
+    3 instructions on 1 shared and 1 varying leaf, 1 output
+      v2 = w * x
+      v4 = v2 + 1.0
+      v5 = tanh(v4)
+      return v5
     """
 
     ops: list[Primitive | None] = field(default_factory=list)
@@ -37,6 +65,8 @@ class Program:
     stopped: set[int] = field(default_factory=set)
     scopes: list[str] = field(default_factory=list)
     labels: dict[int, str] = field(default_factory=dict)
+    names: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
+    example: list[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.ops)
@@ -51,6 +81,86 @@ class Program:
         self.scopes.append(scope)
         return len(self.ops) - 1
 
+    @property
+    def instructions(self) -> int:
+        """How many operations it takes."""
+        return len(self.ops) - self.ops.count(None)
+
+    # ── how it reads ─────────────────────────────────────────────────────────────────────────────────
+    def leaf_names(self) -> dict[int, str]:
+        """The name of every leaf that is given at each run: ``params[0][1]``."""
+        texts = (f"{text}{''.join(f'[{i}]' for i in at)}" for text, shape in self.names for at in np.ndindex(*shape))
+        return dict(zip(chain(self.shared, self.varying), texts, strict=False))
+
+    def line(self, i: int, names: dict[int, str]) -> str:
+        """Instruction ``i`` as text: ``v12 = v3 * x[0]``."""
+        op = self.ops[i]
+        assert op is not None
+        written, _ = TEXT.apply(op, [self._written(k, names) for k in self.args[i]], self.params[i])
+        stopped = "   # no gradient passes" if i in self.stopped else ""
+        label = f"   # {name_text(self.labels[i])}" if i in self.labels else ""
+        return f"v{i} = {written}{stopped}{label}"
+
+    def _written(self, i: int, names: dict[int, str]) -> tuple[str, int]:
+        if i in self.constants:
+            constant = self.constants[i]
+            text = number_text(constant) if np.ndim(constant) else repr(_plain_number(constant))
+            return text, level_of(text)
+        name = names.get(i) or (self.labels.get(i) if self.ops[i] is None else None)
+        return name or f"v{i}", ATOM
+
+    def __str__(self) -> str:
+        names = self.leaf_names()
+        computed = [i for i, op in enumerate(self.ops) if op is not None]
+        first = _SHOWN if len(computed) <= _SHOWN else _SHOWN * 2 // 3
+        last = [] if len(computed) <= _SHOWN else computed[len(computed) - (_SHOWN - first) :]
+        lines = [f"  {self.line(i, names)}" for i in computed[:first]]
+        if last:
+            lines += [f"  ... {len(computed) - _SHOWN:,} more ...", *(f"  {self.line(i, names)}" for i in last)]
+        returned = [self._written(i, names)[0] for i in self.outputs[:8]] + ["..."] * (len(self.outputs) > 8)
+        return "\n".join([repr(self)[9:-1], *lines, f"  return {', '.join(returned)}"])
+
+    def __repr__(self) -> str:
+        shared, varying, outputs = len(self.shared), len(self.varying), len(self.outputs)
+        return (
+            f"<Program {_count(self.instructions, 'instruction')} on {shared:,} shared and"
+            f" {_count(varying, 'varying leaf', 'varying leaves')}, {_count(outputs, 'output')}>"
+        )
+
+    # ── as a graph ───────────────────────────────────────────────────────────────────────────────────
+    def graph(self, leaves: list[Any] | None = None) -> Any:
+        """The program as nodes again, with names and scopes: ``viz.draw`` draws them, ``explain`` explains them.
+
+        Args:
+            leaves: numbers or arrays for ``shared`` and then ``varying``; by default those of the trace.
+
+        Returns:
+            the output, or a list of several.
+
+        Raises:
+            ValueError: not as many leaves as the program has; or none given where those of the trace are not known.
+        """
+        leaves = self.example if leaves is None else leaves
+        expected = len(self.shared) + len(self.varying)
+        if leaves is None or len(leaves) != expected:
+            given = "none" if leaves is None else len(leaves)
+            raise ValueError(f"the program has {expected} leaves, shared and then varying, and {given} given")
+        kind = Tensor if any(isinstance(x, np.ndarray) for x in chain(leaves, self.constants.values())) else Value
+        names, nodes = self.leaf_names(), dict[int, Any]()
+        for i, data in zip(chain(self.shared, self.varying), leaves, strict=True):
+            nodes[i] = kind(data, label=self.labels.get(i, names.get(i)))
+        for i, op in enumerate(self.ops):
+            if op is not None:
+                node = kind.apply(op, tuple([nodes[k] for k in self.args[i]]), self.params[i] or {})
+                node = node.detach() if i in self.stopped else node
+                node.label = self.labels.get(i)
+                nodes[i] = node
+            elif i in self.constants:
+                nodes[i] = kind(self.constants[i], requires_grad=False, label=self.labels.get(i))
+            nodes[i].scope = self.scopes[i]
+        outputs = [nodes[i] for i in self.outputs]
+        return outputs[0] if len(outputs) == 1 else outputs
+
 
 class Recorder:
     """An observer that writes down, as a program, every operation of a context; see ``autodiff.observe``.
@@ -64,16 +174,20 @@ class Recorder:
 
     def shared(self, node: Node) -> int:
         """Announce a leaf that all examples share."""
-        self.program.shared.append(self._leaf(node))
-        return self.numbers[node]
+        number = self._leaf(node)
+        self.program.shared.append(number)
+        return number
 
     def varying(self, node: Node) -> int:
         """Announce a leaf that varies from example to example."""
-        self.program.varying.append(self._leaf(node))
-        return self.numbers[node]
+        number = self._leaf(node)
+        self.program.varying.append(number)
+        return number
 
     def _leaf(self, node: Node) -> int:
         self.numbers[node] = number = self.program.append(None, scope=node.scope)
+        if node.label:
+            self.program.labels[number] = node.label
         return number
 
     def number(self, node: Node) -> int:
@@ -83,7 +197,16 @@ class Recorder:
         return self.numbers[node]
 
     def __call__(self, node: Node, op: Primitive, inputs: tuple[Node, ...]) -> None:
+        """Write down one operation."""
         args = tuple([self.number(x) for x in inputs])
         number = self.numbers[node] = self.program.append(op, args, node.params, node.scope)
         if not node.requires_grad and any([x.requires_grad for x in inputs]):
             self.program.stopped.add(number)
+
+
+def _plain_number(x: Any) -> Any:
+    return x.item() if isinstance(x, np.ndarray | np.generic) else x
+
+
+def _count(n: int, one: str, many: str = "") -> str:
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
