@@ -80,6 +80,8 @@ def _places(plan: Plan, roots: list[int], kept: set[int]) -> dict[int, int]:
 
 def _overwritten(plan: Plan, step: Step, roots: list[int], dying: set[int]) -> int | None:
     """The operand whose memory an elementwise step may take for its result: it dies, and lies there in the same way."""
+    if roots[step.out] != step.out:  # a part of a larger array
+        return None
     out = plan.samples[step.out]
     for a in step.args:
         root = roots[a]
