@@ -21,6 +21,8 @@ from autodiff.compiler.terms import VARYING, Kind, Terms
 from autodiff.compiler.views import Axes, Rows, common_lengths, even, finer, part
 from autodiff.primitives.row import Primitive
 
+SMALL, FRAGMENTS = 4, 3  # so many groups of fewer rows are joined
+
 PARAMETERS, INPUTS, CONSTANTS = -1, -2, -3  # the places of leaves; other places are the numbers of blocks
 
 
@@ -271,14 +273,21 @@ class Plan:
 
     # ── blocks of equal forms ────────────────────────────────────────────────────────────────────────
     def _maps(self, forms: list[int]) -> None:
-        groups: dict[Any, list[int]] = defaultdict(list)
+        groups: dict[Any, dict[Any, list[int]]] = defaultdict(lambda: defaultdict(list))
         for i in forms:
             form = self.forms[i]
             places = tuple(self.place[list(form.args)].tolist())
-            groups[form.op, repr(form.params), form.degree, form.stopped, places].append(i)
-        for group in groups.values():
-            for piece in self._in_order(group):
-                self._map(piece)
+            groups[form.op, repr(form.params), form.degree, form.stopped][places].append(i)
+        for by_places in groups.values():
+            # Many small groups, each with operands from another place, are quicker copied together; and what is made
+            # from them then stands together. So one odd step does not break all that follow into single rows.
+            small = [group for group in by_places.values() if len(group) < SMALL]
+            if len(small) >= FRAGMENTS:
+                self._map(sorted(i for group in small for i in group))
+                by_places = {k: group for k, group in by_places.items() if len(group) >= SMALL}  # type: ignore[assignment]
+            for group in by_places.values():
+                for piece in self._in_order(group):
+                    self._map(piece)
 
     def _in_order(self, group: list[int]) -> Iterator[list[int]]:
         """The forms in an order, and in as few pieces, in which their operands run evenly."""
