@@ -157,9 +157,9 @@ def lstm_last(parameters: Any, X: Any, Y: Any) -> Step:
         (a, a[gates], a[keep], a[write], a[show], a[new], h, h_new, c, c_new, tanh_c)
         for a, h, h_new, c, c_new, tanh_c in zip(Z, H, H[1:], C, C[1:], T, strict=False)
     ]
-    backward = [
-        (d, d[:2 * m].reshape(2, m, n), d[show], d[new], s, a[keep]) for a, d, s in zip(Z, D, S, strict=True)
-    ][::-1]
+    backward = [(d, d[: 2 * m].reshape(2, m, n), d[show], d[new], s, a[keep]) for a, d, s in zip(Z, D, S, strict=True)][
+        ::-1
+    ]
 
     def step() -> tuple[float, Any]:
         inward, recurrent = weights[:, :, 0].reshape(-1, 1), np.ascontiguousarray(weights[:, :, 1:]).reshape(4 * m, m)

@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 
 import autodiff
-from autodiff import Value
+from autodiff import TABLE, Value
 from autodiff.trees import flatten, map_tree
 from tests.benchmarks.problems import Problem, Step
+
+OURS = SimpleNamespace(**TABLE)
+"""Every function of the table under its name."""
 
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 
@@ -45,7 +48,14 @@ def mean_over_batch(problem: Problem, number: Any, functions: Any, nothing: Any)
 
 def eager(problem: Problem) -> Step:
     """clearprop, one node after the other."""
-    return mean_over_batch(problem, Value, autodiff, None)
+    return mean_over_batch(problem, Value, OURS, None)
+
+
+def clearprop(problem: Problem, lists: bool = False, **options: Any) -> Step:
+    """clearprop, compiled. Arrays stand for the nested lists of parameters, or they are nested ``lists`` of numbers."""
+    fast = autodiff.compile(problem.written(OURS), **options)  # type: ignore[attr-defined]
+    parameters = nested(problem.parameters, float) if lists else problem.parameters
+    return lambda: fast.value_and_grad(parameters, *problem.inputs)
 
 
 def micrograd(problem: Problem) -> Step:
@@ -74,11 +84,15 @@ def jax(problem: Problem) -> Step:
     return lambda: jax.block_until_ready(compiled(parameters, *inputs))
 
 
-def casadi(problem: Problem) -> Step:
-    """An SX function (a virtual machine) for loss and gradient of one example, mapped over the batch."""
+def casadi(problem: Problem, functions: Any = None, plainly: bool = False) -> Step:
+    """An SX function (a virtual machine) for loss and gradient of one example, mapped over the batch.
+
+    The mapped function adds up the gradients itself and is called through its buffers, which is several times
+    as fast as to call it ``plainly``: arrays in, the gradient of each example out, and their mean with NumPy.
+    """
     import casadi as ca
 
-    functions = SimpleNamespace(
+    functions = functions or SimpleNamespace(
         tanh=ca.tanh,
         relu=lambda x: ca.fmax(x, 0),
         exp=ca.exp,
@@ -87,12 +101,6 @@ def casadi(problem: Problem) -> Step:
         sin=ca.sin,
         cos=ca.cos,
     )
-    return casadi_step(problem, functions)
-
-
-def casadi_step(problem: Problem, functions: Any) -> Step:
-    import casadi as ca
-
     leaves, build = flatten(problem.parameters)
     shapes = [np.shape(leaf) for leaf in leaves]
     w = ca.SX.sym("w", sum(int(np.prod(shape)) for shape in shapes))
@@ -108,34 +116,33 @@ def casadi_step(problem: Problem, functions: Any) -> Step:
         columns.append(symbol)
     loss = problem.written(functions)(parameters, *example)
     one = ca.Function("one", [w, *columns], [loss, ca.gradient(loss, w)])
-    mapped = one.map("mapped", "serial", batch, [0], [0, 1]) if batch > 1 else one
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+
+    def apart(gradient: Any) -> Any:
+        return build([p.reshape(shape) for p, shape in zip(np.split(gradient, ends), shapes, strict=True)])
+
     flat = np.concatenate([np.ravel(np.asarray(leaf, float)) for leaf in leaves])
     value, gradient = np.zeros(1), np.zeros(len(flat))
+    if plainly:
+        each, arrays = one.map(batch), [x.reshape(batch, -1).T for x in problem.inputs]
+
+        def called() -> tuple[float, Any]:
+            losses, gradients = each(flat, *arrays)
+            return np.asarray(losses).mean(), apart(np.asarray(gradients).mean(1))
+
+        return called
+
+    mapped = one.map("mapped", "serial", batch, [0], [0, 1]) if batch > 1 else one
     given = [flat, *(np.ascontiguousarray(x, float).reshape(-1) for x in problem.inputs)]
     buffer, run = mapped.buffer()  # the interface of CasADi that has the least to do for each call
     for k, x in enumerate(given):
         buffer.set_arg(k, memoryview(x))
     for k, x in enumerate((value, gradient)):
         buffer.set_res(k, memoryview(x))
-    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
 
     def step() -> tuple[float, Any]:
         run()
-        parts = np.split(gradient / batch, ends)
-        return value[0] / batch, build([p.reshape(shape) for p, shape in zip(parts, shapes, strict=True)])
+        return value[0] / batch, apart(gradient / batch)
 
-    step.buffer = buffer  # it must outlive the memory that it points to
+    step.kept = buffer, given  # type: ignore[attr-defined] # the buffer points to them, and would let them go
     return step
-
-
-def vector(result: tuple[Any, Any]) -> np.ndarray:
-    """Loss and gradients of a step, one after the other."""
-    loss, gradients = result
-    leaves = flatten(map_tree(lambda x: np.asarray(x, float).reshape(-1).tolist(), gradients))[0]
-    return np.array([float(loss), *leaves])
-
-
-def agree(result: tuple[Any, Any], expected: tuple[Any, Any], name: str) -> None:
-    """Loss and gradients are the same to 1e-10, of each by itself or, where terms cancel, of the largest."""
-    want = vector(expected)
-    np.testing.assert_allclose(vector(result), want, rtol=1e-10, atol=1e-10 * np.abs(want[1:]).max(), err_msg=name)

@@ -19,7 +19,7 @@ Step = Callable[[], tuple[float, Any]]
 """Computes the mean loss over the batch and its gradients, in the structure of the parameters."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Problem:
     """A loss of one example, ``written`` with single numbers, and with matrices ``by_hand``."""
 
@@ -36,7 +36,9 @@ class Problem:
 
     def first(self, examples: int) -> Problem:
         """The same problem with fewer examples."""
-        return Problem(self.title, self.written, self.by_hand, self.parameters, tuple(x[:examples] for x in self.inputs))
+        return Problem(
+            self.title, self.written, self.by_hand, self.parameters, tuple(x[:examples] for x in self.inputs)
+        )
 
 
 # ── networks ─────────────────────────────────────────────────────────────────────────────────────────
@@ -165,7 +167,9 @@ def rnn(every: bool = False, hidden: int = 16, steps: int = 30, batch: int = 32)
     if every:
         title = f"RNN, hidden {n}, {steps} steps, read at each"
         return Problem(title, rnn_every, by_hand.rnn_every, parameters, (xs, rng.normal(size=(batch, steps))))
-    return Problem(f"RNN, hidden {n}, {steps} steps", rnn_last, by_hand.rnn_last, parameters, (xs, rng.normal(size=batch)))
+    return Problem(
+        f"RNN, hidden {n}, {steps} steps", rnn_last, by_hand.rnn_last, parameters, (xs, rng.normal(size=batch))
+    )
 
 
 def lstm(hidden: int = 8, steps: int = 30, batch: int = 32) -> Problem:
