@@ -32,7 +32,7 @@ class BoundBlocks:
         self.seed = np.ones((len(scalar.outputs), batch), dtype)
         self.dP = np.zeros_like(self.P) if wrt_P else None
         self.dX = np.zeros_like(self.X) if wrt_X else None
-        self._gathered: list[tuple[NDArray[Any], Rows, NDArray[Any]]] = []
+        self._copied: list[tuple[NDArray[Any], NDArray[Any] | None, NDArray[Any], Rows]] = []
         self._scattered: list[_Scattered] = []
         leaves: dict[int, NDArray[Any]] = {}
         gradients: dict[int, NDArray[Any]] = {}
@@ -41,8 +41,9 @@ class BoundBlocks:
             (program.varying, blocks.inputs, self.X, self.dX),
         ):
             shapes = {number: blocks.leaf_shape(program, number, batch) for number in numbers}
-            for number, index in zip(numbers, indices, strict=True):
-                leaves[number] = self._leaf(source, index).reshape(shapes[number])
+            for k, (number, index) in enumerate(zip(numbers, indices, strict=True)):
+                in_place = source is self.P or k in blocks.multiplied
+                leaves[number] = self._leaf(source, index, in_place).reshape(shapes[number])
             if gradient is not None:
                 scattered = _Scattered(gradient)
                 for number, index in zip(numbers, indices, strict=True):
@@ -52,18 +53,22 @@ class BoundBlocks:
         self._replay = Replay(program, leaves, gradients, [self.seed] if differentiated else None)
         self.outputs = self._replay.outputs[0]
 
-    def _leaf(self, source: NDArray[Any], index: Rows) -> NDArray[Any]:
+    def _leaf(self, source: NDArray[Any], index: Rows, in_place: bool) -> NDArray[Any]:
         view = strided(source, index)
-        if view is not None:
+        if view is not None and in_place:
             return view
-        copy = source[index]
-        self._gathered.append((source, index, copy))
+        # A matrix product reads the examples one after the other as quickly; everything else wants them side by side.
+        copy = np.array(source[index], order="C")
+        self._copied.append((copy, view, source, index))
         return copy
 
     def forward(self) -> None:
         """Compute the outputs."""
-        for source, index, copy in self._gathered:
-            np.take(source, index, 0, copy, "clip")
+        for copy, view, source, index in self._copied:
+            if view is not None:
+                np.copyto(copy, view)
+            else:
+                np.take(source, index, 0, copy, "clip")
         self._replay.forward()
 
     def backward(self) -> None:

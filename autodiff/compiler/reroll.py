@@ -25,6 +25,7 @@ from autodiff.compiler.blocks import (
     Rearranged,
     Reduction,
 )
+from autodiff.compiler.passes import simplify
 from autodiff.compiler.program import Program, Recorder
 from autodiff.compiler.terms import taken_apart
 from autodiff.compiler.views import Rows, part
@@ -40,18 +41,25 @@ class Blocks:
     Attributes:
         parameters: for each shared leaf of the array program, the entries of the vector of parameters it holds.
         inputs: for each varying leaf, the rows of the matrix of inputs that it holds.
+        columns: the shared leaves that stand beside a batch, with an axis of length 1 in its place.
+        multiplied: the varying leaves that are used by nothing but matrix products.
     """
 
     def __init__(self, program: Program) -> None:
         self.scalar = program
         self.plan = Plan(taken_apart(program))
-        self.columns = self._columns()
+        used = [(x, isinstance(block, Product)) for block in self.plan.blocks for x in block.operands]
+        used.append((self.plan.output, False))
+        given = [(x, multiplied) for x, multiplied in used if isinstance(x, Given)]
+        self.columns = {x.leaf for x, _ in given if x.column}
+        varying = {x.leaf for x, _ in given if x.varies}
+        self.multiplied = varying - {x.leaf for x, multiplied in given if x.varies and not multiplied}
         self.parameters: list[Rows] = self.plan.parameters
         self.inputs: list[Rows] = self.plan.inputs
 
     def program(self, batch: int, dtype: Any = np.float64) -> Program:
         """The array program for so many examples; its one output has shape (outputs, batch)."""
-        return _Emission(self, batch, dtype).run()
+        return simplify(_Emission(self, batch, dtype).run())
 
     def leaf_shape(self, program: Program, number: int, batch: int) -> tuple[int, ...]:
         """The shape of a leaf of the array program for so many examples."""
@@ -59,12 +67,6 @@ class Blocks:
             return (*self.inputs[program.varying.index(number)].shape, batch)
         k = program.shared.index(number)
         return (*self.parameters[k].shape, 1) if k in self.columns else self.parameters[k].shape
-
-    def _columns(self) -> set[int]:
-        """The shared leaves that stand beside a batch, with an axis of length 1 in its place."""
-        plan = self.plan
-        operands = [x for block in plan.blocks for x in block.operands] + [plan.output]
-        return {x.leaf for x in operands if isinstance(x, Given) and x.column}
 
     def graph(self, batch: int = 1) -> Tensor:
         """The same as a graph of tensors: to look at, to explain and to draw."""
