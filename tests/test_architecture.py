@@ -17,6 +17,7 @@ CORE_DEPENDENCIES = {"numpy"}
 OPTIONAL = {
     "cairosvg",
     "graphviz",
+    "llvmlite",
     "matplotlib",
     "numba",
     "tqdm",

@@ -1,0 +1,205 @@
+"""Scalar programs on one virtual machine, for programs without regular blocks and for small batches.
+
+The machine is compiled once for all programs, by numba, and kept in numba's cache on disk
+(``pip install "clearprop[fast]"``). A new program costs its own code only, which is a list of numbers.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from autodiff.compiler.machine import LANES, sweep, table
+from autodiff.compiler.program import Program
+from autodiff.compiler.tape_code import Unsupported, encode
+
+__all__ = ["Tape", "Unsupported", "available"]
+
+
+def available() -> bool:
+    """Whether numba is installed."""
+    return find_spec("numba") is not None
+
+
+class Tape:
+    """A scalar program, ready to run.
+
+    Args:
+        program: the program; every instruction an elementwise row of the table.
+        wrt_shared, wrt_varying: which leaves gradients are asked for.
+        dtype: of the results. The machine itself computes with float64.
+
+    Raises:
+        Unsupported: the machine has no operation for an instruction of the program.
+        ImportError: numba is not installed.
+    """
+
+    def __init__(
+        self, program: Program, wrt_shared: bool = True, wrt_varying: bool = False, dtype: Any = np.float64
+    ) -> None:
+        self.code = encode(program, wrt_shared, wrt_varying)
+        self.shared, self.varying = len(program.shared), len(program.varying)
+        self.wrt_shared, self.wrt_varying = wrt_shared, wrt_varying
+        self.outputs = len(program.outputs)
+        self.dtype = np.dtype(dtype)
+        self.run = _machine()
+        self.idle: dict[int, list[Any]] = {1: [], LANES: []}  # work arrays that no thread is using
+
+    def _work(self, batch: int) -> tuple[list[Any], Any]:
+        lanes = 1 if batch == 1 else LANES
+        idle = self.idle[lanes]
+        try:
+            return idle, idle.pop()
+        except IndexError:
+            values = np.zeros((self.code.slots, lanes))
+            values[: len(self.code.constants)] = self.code.constants[:, None]
+            return idle, (values, np.full((self.code.gradients, lanes), -0.0))
+
+    def forward(self, P: Any, X: Any) -> Any:
+        """The outputs, (n_outputs, B), for parameters of shape (n_shared,) and inputs of shape (n_varying, B)."""
+        return self._run(P, X, _NONE, False)[0]
+
+    def value_and_grad(self, P: Any, X: Any, seed: Any, per_example: bool = False) -> tuple[Any, Any, Any]:
+        """The outputs, and the gradients of the sum of ``seed * outputs``.
+
+        Args:
+            P: the parameters, of shape (n_shared,).
+            X: the inputs, of shape (n_varying, B).
+            seed: d loss / d outputs, of shape (n_outputs, B).
+            per_example: do not sum the gradient of the parameters over the batch.
+
+        Returns:
+            The outputs (n_outputs, B), the gradients of the parameters, (n_shared,) or, per example, (n_shared, B),
+            and of the inputs, (n_varying, B); None for those that were not asked for.
+        """
+        return self._run(P, X, seed, per_example)
+
+    def _run(self, P: Any, X: Any, seed: Any, per_example: bool) -> tuple[Any, Any, Any]:
+        P, X, seed = (np.ascontiguousarray(x, dtype=np.float64) for x in (P, X, seed))
+        batch = X.shape[1]
+        self._check(P, X, seed, batch)
+        backward = seed is not _NONE
+        code = self.code
+        out = np.empty((self.outputs, batch))
+        dP = np.empty((self.shared if self.wrt_shared and backward else 0, batch if per_example else 1))
+        dX = np.empty((self.varying if self.wrt_varying and backward else 0, batch))
+        idle, work = self._work(batch)
+        self.run(
+            code.forward, code.backward, *work, code.outputs, code.seeds, len(code.constants), P, X, seed, out, dP, dX
+        )
+        idle.append(work)
+        if self.dtype != np.float64:
+            out, dP, dX = (x.astype(self.dtype) for x in (out, dP, dX))
+        gradient = None if not self.wrt_shared else dP if per_example else dP[:, 0]
+        return out, gradient, dX if self.wrt_varying else None
+
+    def _check(self, P: Any, X: Any, seed: Any, batch: int) -> None:
+        expected = (self.shared,), (self.varying, batch), (self.outputs, batch)
+        for name, x, shape in zip(("P", "X", "seed"), (P, X, seed), expected, strict=True):
+            if x.shape != shape and x is not _NONE:
+                raise ValueError(f"{name} has shape {x.shape}, and this program needs {shape}")
+
+
+_NONE = np.empty((0, 0))
+
+
+def _run_all(forward, backward, values, gradients, outputs, seeds, shared, P, X, seed, out, dP, dX):  # type: ignore
+    """Both sweeps over a batch; what numba compiles."""
+    lanes = values.shape[1]
+    batch = X.shape[1]
+    size = values.itemsize * lanes
+    varying = shared + len(P)
+    first = values.ctypes.data + size * (varying + len(X))
+    summed = dP.shape[1] != batch or batch == 1
+    for i in range(len(P)):
+        for lane in range(lanes):
+            values[shared + i, lane] = P[i]
+    for i in range(1, 1 + len(dP)):
+        for lane in range(lanes):
+            gradients[i, lane] = -0.0
+    start = 0
+    while start < batch:
+        # What does not fill the lanes comes first, so that the idle lanes can be cleared of what they gathered.
+        active = (batch - start) % lanes or lanes
+        for i in range(len(X)):
+            for lane in range(lanes):
+                values[varying + i, lane] = X[i, start + min(lane, active - 1)]
+        if lanes == 1:
+            _sweep(0, 1, forward.ctypes.data, values.ctypes.data, first, active)
+        else:
+            _sweep(0, LANES, forward.ctypes.data, values.ctypes.data, first, active)
+        for o in range(len(outputs)):
+            for lane in range(active):
+                out[o, start + lane] = values[outputs[o], lane]
+        if len(seed):
+            leaves = 1 + len(dP) + len(dX)
+            for i in range(1 + len(dP) if summed else 1, leaves):
+                for lane in range(lanes):
+                    gradients[i, lane] = -0.0
+            for o in range(len(outputs)):
+                if seeds[o] >= leaves:
+                    for lane in range(lanes):
+                        gradients[seeds[o], lane] = -0.0
+            for o in range(len(outputs)):
+                for lane in range(active):
+                    gradients[seeds[o], lane] += seed[o, start + lane]
+            if lanes == 1:
+                _sweep(1, 1, backward.ctypes.data, values.ctypes.data, gradients.ctypes.data, active)
+            else:
+                _sweep(1, LANES, backward.ctypes.data, values.ctypes.data, gradients.ctypes.data, active)
+            if summed:
+                for i in range(1, 1 + len(dP)):
+                    for lane in range(active, lanes):
+                        gradients[i, lane] = -0.0
+            else:
+                for i in range(len(dP)):
+                    for lane in range(active):
+                        dP[i, start + lane] = gradients[1 + i, lane] + 0.0
+            for i in range(len(dX)):
+                for lane in range(active):
+                    dX[i, start + lane] = gradients[1 + len(dP) + i, lane] + 0.0
+        start += active
+    if summed:
+        for i in range(len(dP)):
+            total = 0.0
+            for lane in range(lanes):
+                total += gradients[1 + i, lane]
+            dP[i, 0] = total
+
+
+def _sweep(backward: int, lanes: int, code: int, values: int, other: int, active: int) -> None:
+    """Stands for the machine, which is put in its place."""
+    raise NotImplementedError
+
+
+@cache
+def _machine() -> Any:
+    """The compiled machine: from numba's cache on disk or, the first time, compiled."""
+    try:
+        import numba
+        from numba.extending import intrinsic
+    except ImportError as error:
+        raise ImportError('this back end runs on numba, which is missing: pip install "clearprop[fast]"') from error
+    types = numba.types
+
+    def typed(context: Any, backward: Any, lanes: Any, code: Any, values: Any, other: Any, active: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            function = sweep(builder.module, bool(backward.literal_value), lanes.literal_value)
+            addresses = [builder.inttoptr(x, to.type) for x, to in zip(args[2:5], function.args, strict=False)]
+            builder.call(function, [*addresses, args[5]])
+            return context.get_dummy_value()
+
+        return types.void(backward, lanes, types.uintp, types.uintp, types.uintp, types.int64), generate
+
+    # numba names the files of its cache after the function; so this machine is told from any other.
+    names = {**globals(), "_sweep": intrinsic(prefer_literal=True)(typed)}
+    run = FunctionType(_run_all.__code__, names, f"machine_{table().fingerprint()}")
+    run.__module__, run.__qualname__ = __name__, run.__name__
+    vector, matrix = types.Array(types.float64, 1, "C"), types.Array(types.float64, 2, "C")
+    code = types.Array(types.int32, 1, "C")
+    signature = types.void(code, code, matrix, matrix, code, code, types.int64, vector, *[matrix] * 5)
+    return numba.njit(signature, cache=True, nogil=True, error_model="numpy")(run)
