@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 Step = Callable[[], tuple[float, Any]]
+NEWTON_STEPS = 200
 add, subtract, multiply, matmul, total = np.add, np.subtract, np.multiply, np.matmul, np.add.reduce
 
 
@@ -236,8 +237,6 @@ def attention_head(parameters: Any, X: Any, Y: Any) -> Step:
 # ── an orbit ─────────────────────────────────────────────────────────────────────────────────────────
 def orbit(parameters: Any, angles: Any, seen: Any) -> Step:
     """One NumPy call for each operation, over the batch; derivatives with respect to e at each step, backward."""
-    from tests.benchmarks.problems import NEWTON_STEPS
-
     size, eccentricity = parameters
     n = len(angles)
     E, S, C, F, G = np.empty((NEWTON_STEPS + 1, n)), *(np.empty((NEWTON_STEPS, n)) for _ in range(4))

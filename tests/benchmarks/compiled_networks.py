@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,7 @@ import autodiff
 from autodiff import Tensor, observe, tanh
 from tests.benchmarks import peers, problems
 from tests.benchmarks.depth import peak
-from tests.benchmarks.measured import BY_HAND, NO_COMPILE, Asked, apart, by_hand, eager_agrees, made, measure
+from tests.benchmarks.measured import BY_HAND, NO_COMPILE, Asked, apart, by_hand, made, measure
 from tests.benchmarks.problems import Problem, Step
 from tests.benchmarks.side_by_side import available, interleaved, print_table
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from tests.benchmarks import by_hand
+from tests.benchmarks.by_hand import NEWTON_STEPS
 
 Step = Callable[[], tuple[float, Any]]
 """Computes the mean loss over the batch and its gradients, in the structure of the parameters."""
@@ -86,8 +88,7 @@ def classifier(f: Any) -> Callable[..., Any]:
 
 def dense(rng: np.random.Generator, *sizes: int) -> list[list[Any]]:
     """The weights and the biases of each layer."""
-    pairs = zip(sizes, sizes[1:], strict=False)
-    return [[rng.normal(size=(o, i)) / i**0.5, 0.1 * rng.normal(size=o)] for i, o in pairs]
+    return [[rng.normal(size=(o, i)) / i**0.5, 0.1 * rng.normal(size=o)] for i, o in pairwise(sizes)]
 
 
 def small_network() -> Problem:
@@ -210,7 +211,6 @@ def attention(positions: int = 8, size: int = 8, batch: int = 32) -> Problem:
 
 
 # ── an orbit ─────────────────────────────────────────────────────────────────────────────────────────
-NEWTON_STEPS = 200
 
 
 def orbit(f: Any) -> Callable[..., Any]:

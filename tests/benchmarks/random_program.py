@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff import TABLE, Primitive
+from autodiff import Primitive
 from autodiff.primitives import special
 from tests.benchmarks.problems import Problem, Step
 
@@ -230,7 +230,6 @@ def by_hand(plan: list[Operation], parameters: Any, X: Any) -> Step:
         rules = BY_HAND[o.name][1:]
         depends.append(any(rule and depends[k] for k, rule in zip(o.args, rules, strict=True)))
     reached = {len(values) - 1}
-    copies: list[Any] = []
     backward: list[Any] = []
     for n in range(len(plan) - 1, -1, -1):
         o, number = plan[n], leaves + n
