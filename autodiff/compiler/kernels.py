@@ -15,8 +15,9 @@ Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 def calls_of(op: Any, arrays: Sequence[Array], out: Array, params: dict[str, Any]) -> list[Call]:
     """The calls that write into ``out`` what ``op`` gives for ``arrays``."""
-    if op.calls is not None:
-        return op.calls(*arrays, out=out, **params)  # type: ignore[no-any-return]
+    calls = op.calls and op.calls(*arrays, out=out, **params)
+    if calls:
+        return calls  # type: ignore[no-any-return]
     if isinstance(op.array, np.ufunc):
         return [ufunc_call(op.array, *arrays, out=out)]
     return [(assign, (out, op.array, tuple(arrays), params))]

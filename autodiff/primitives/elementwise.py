@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.primitives import special
+from autodiff.primitives import calls, special
 from autodiff.primitives.row import Primitive, both_zero, case, is_zero, plain, primitive
 
 LN2, LN10, ROOT2, ROOT_2PI = math.log(2), math.log(10), math.sqrt(2), math.sqrt(2 * math.pi)
@@ -92,8 +92,8 @@ negative   = elementwise("negative",   op.neg,       np.negative,  -1,  symbol="
 power      = elementwise("power",      _power,       op.pow,
     lambda a, b, out: b * power(a, case(both_zero(a, b), b, b - 1)),
     lambda a, b, out: out * log(case(is_zero(a), 1, a)),
-    symbol="^", text="{0} ** {1}", latex="{0}^{{{1}}}", operator="pow", shortcuts={2: "square"}, domain=[(0.2, 2), (-2, 2)], kinks=[0.0], doc="a ** b; NaN, never a complex number, for a negative base with a fractional exponent.")
-reciprocal = elementwise("reciprocal", lambda x: 1 / x,     lambda x: 1 / x, lambda x, out: -out * out,      text="1 / {0}", latex=r"\frac{{1}}{{{0}}}", symbol="1/x", domain=[(0.5, 2)])
+    calls=calls.power, symbol="^", text="{0} ** {1}", latex="{0}^{{{1}}}", operator="pow", shortcuts={2: "square"}, domain=[(0.2, 2), (-2, 2)], kinks=[0.0], doc="a ** b; NaN, never a complex number, for a negative base with a fractional exponent.")
+reciprocal = elementwise("reciprocal", lambda x: 1 / x,     lambda x: 1 / x, lambda x, out: -out * out,      calls=calls.reciprocal, text="1 / {0}", latex=r"\frac{{1}}{{{0}}}", symbol="1/x", domain=[(0.5, 2)])
 square     = elementwise("square",     lambda x: x * x,     np.square,     lambda x, out: 2 * x,           text="{0} ** 2", latex="{0}^{{2}}", symbol="( )²")
 sqrt       = elementwise("sqrt",       math.sqrt,           np.sqrt,       lambda x, out: 0.5 / out,       latex=r"\sqrt{{{0}}}", symbol="√", domain=[(0.2, 3)])
 hypot      = elementwise("hypot",      math.hypot,          np.hypot,      lambda a, b, out: a / case(is_zero(out), 1, out), lambda a, b, out: b / case(is_zero(out), 1, out), analytic=False, domain=[(0.2, 2), (0.2, 2)])
@@ -124,12 +124,12 @@ arccosh    = elementwise("arccosh",    math.acosh,  np.arccosh,   lambda x, out:
 arctanh    = elementwise("arctanh",    math.atanh,  np.arctanh,   lambda x, out: 1 / ((1 - x) * (1 + x)),              domain=[(-0.9, 0.9)])
 
 # ── functions of neural networks ─────────────────────────────────────────────────────────────────────
-sigmoid     = elementwise("sigmoid",     lambda x: 1 / (1 + math.exp(-x)) if x > -709 else math.exp(x), _sigmoid, lambda x, out: out * sigmoid(-x), latex=r"\sigma\left({0}\right)", symbol="σ", doc="1 / (1 + exp(-x)). Its derivative s(x) s(-x) keeps its digits far from 0.")
-softplus    = elementwise("softplus",    lambda x: builtins.max(x, 0.0) + math.log1p(math.exp(-builtins.abs(x))), _softplus, lambda x, out: sigmoid(x), doc="log(1 + exp(x)), without overflow.")
-log_sigmoid = elementwise("log_sigmoid", lambda x: builtins.min(x, 0.0) - math.log1p(math.exp(-builtins.abs(x))), lambda x: -_softplus(-_real(x)), lambda x, out: sigmoid(-x), latex=r"\log \sigma\left({0}\right)", doc="log(sigmoid(x)), without underflow.")
-relu        = elementwise("relu",        _relu, lambda x: np.maximum(x, 0), lambda x, out: is_positive(x), selects=True, analytic=False, domain=[(0.1, 2)], kinks=[0.0], latex=r"\mathrm{{relu}}\left({0}\right)")
+sigmoid     = elementwise("sigmoid",     lambda x: 1 / (1 + math.exp(-x)) if x > -709 else math.exp(x), _sigmoid, lambda x, out: out * sigmoid(-x), calls=calls.sigmoid, latex=r"\sigma\left({0}\right)", symbol="σ", doc="1 / (1 + exp(-x)). Its derivative s(x) s(-x) keeps its digits far from 0.")
+softplus    = elementwise("softplus",    lambda x: builtins.max(x, 0.0) + math.log1p(math.exp(-builtins.abs(x))), _softplus, lambda x, out: sigmoid(x), calls=calls.softplus, doc="log(1 + exp(x)), without overflow.")
+log_sigmoid = elementwise("log_sigmoid", lambda x: builtins.min(x, 0.0) - math.log1p(math.exp(-builtins.abs(x))), lambda x: -_softplus(-_real(x)), lambda x, out: sigmoid(-x), calls=calls.log_sigmoid, latex=r"\log \sigma\left({0}\right)", doc="log(sigmoid(x)), without underflow.")
+relu        = elementwise("relu",        _relu, lambda x: np.maximum(x, 0), lambda x, out: is_positive(x), calls=calls.relu, selects=True, analytic=False, domain=[(0.1, 2)], kinks=[0.0], latex=r"\mathrm{{relu}}\left({0}\right)")
 leaky_relu  = elementwise("leaky_relu",  lambda x, negative_slope=0.01: x if x > 0 else negative_slope * x, lambda x, negative_slope=0.01: np.where(x > 0, x, negative_slope * x),
-    lambda x, out, negative_slope: is_positive(x) + negative_slope * (1 - is_positive(x)), analytic=False, domain=[(0.1, 2)], kinks=[0.0], cases=[([()], {"negative_slope": 0.3})])
+    lambda x, out, negative_slope: is_positive(x) + negative_slope * (1 - is_positive(x)), calls=calls.leaky_relu, analytic=False, domain=[(0.1, 2)], kinks=[0.0], cases=[([()], {"negative_slope": 0.3})])
 elu         = elementwise("elu",         lambda x, alpha=1.0: x if x > 0 else alpha * math.expm1(x), _elu,
     lambda x, out, alpha: is_positive(x) + (1 - is_positive(x)) * alpha * exp(minimum(x, 0)), analytic=False, domain=[(-2, -0.1)], kinks=[0.0], cases=[([()], {"alpha": 0.7})], source="Clevert, Unterthiner, Hochreiter 2015, arXiv:1511.07289")
 selu        = elementwise("selu",        lambda x: SELU_SCALE * (x if x > 0 else SELU_ALPHA * math.expm1(x)), _selu,
@@ -138,14 +138,14 @@ gelu        = elementwise("gelu",        lambda x: 0.5 * x * math.erfc(-x / ROOT
     lambda x, out: 0.5 * erfc(-x / ROOT2) + x * exp(-0.5 * x * x) / ROOT_2PI, analytic=False, doc="x Φ(x), with the normal distribution function Φ.", source="Hendrycks, Gimpel 2016, arXiv:1606.08415")
 gelu_tanh   = elementwise("gelu_tanh",   lambda x: x * sigmoid.number(_gelu_gate(x)), lambda x: x * _sigmoid(_gelu_gate(_real(x))),
     lambda x, out: sigmoid(_gelu_gate(x)) * (1 + x * sigmoid(-_gelu_gate(x)) * 2 * GELU_SCALE * (1 + 3 * GELU_CUBIC * x * x)), doc="gelu with tanh in the place of the error function: x / 2 (1 + tanh(u)) = x sigmoid(2 u).", source="Hendrycks, Gimpel 2016, arXiv:1606.08415")
-silu        = elementwise("silu",        lambda x: x * sigmoid.number(x), lambda x: x * _sigmoid(x), lambda x, out: sigmoid(x) * (1 + x * sigmoid(-x)), doc="x sigmoid(x), also called swish.", source="Elfwing, Uchibe, Doya 2017, arXiv:1702.03118")
+silu        = elementwise("silu",        lambda x: x * sigmoid.number(x), lambda x: x * _sigmoid(x), lambda x, out: sigmoid(x) * (1 + x * sigmoid(-x)), calls=calls.silu, doc="x sigmoid(x), also called swish.", source="Elfwing, Uchibe, Doya 2017, arXiv:1702.03118")
 erf         = elementwise("erf",         math.erf,    special.erf,  lambda x, out:  2 / math.sqrt(math.pi) * exp(-x * x), analytic=False, source="Cody 1969, Math. Comp. 23")
 erfc        = elementwise("erfc",        math.erfc,   special.erfc, lambda x, out: -2 / math.sqrt(math.pi) * exp(-x * x), analytic=False, source="Cody 1969, Math. Comp. 23")
 
 # ── choices: partials that are 1, 0 or a share ───────────────────────────────────────────────────────
 maximum     = elementwise("maximum",     lambda a, b: a if a > b or a != a else b, np.maximum, lambda a, b, out: wins(a, b), lambda a, b, out: wins(b, a), selects=True, analytic=False, symbol="max", latex=r"\max\left({0}, {1}\right)")
 minimum     = elementwise("minimum",     lambda a, b: a if a < b or a != a else b, np.minimum, lambda a, b, out: wins(b, a), lambda a, b, out: wins(a, b), selects=True, analytic=False, symbol="min", latex=r"\min\left({0}, {1}\right)")
-clip        = elementwise("clip",        _clip_number, _clip, lambda x, out, min, max: _inside(x, min, max), selects=True, analytic=False, cases=[([()], {"min": -1, "max": 0.5}), ([()], {"max": 0.5})], doc="x, but at least min and at most max (numbers, arrays or None).")
+clip        = elementwise("clip",        _clip_number, _clip, lambda x, out, min, max: _inside(x, min, max), calls=calls.clip, selects=True, analytic=False, cases=[([()], {"min": -1, "max": 0.5}), ([()], {"max": 0.5})], doc="x, but at least min and at most max (numbers, arrays or None).")
 where       = elementwise("where",       lambda condition, a, b: a if condition else b, np.where, 0, lambda condition, a, b, out: plain(condition) != 0, lambda condition, a, b, out: is_zero(condition), selects=True, text="where({0}, {1}, {2})", latex=r"\mathrm{{where}}\left({0}, {1}, {2}\right)",
     doc="a where the condition holds, else b. Both are computed, and a branch not taken contributes 0, yet\n0 * inf is NaN further down: where(x > 0, sqrt(x), 0) has gradient NaN at 0. Make the argument safe\nfirst: where(x > 0, sqrt(where(x > 0, x, 1)), 0).")
 abs         = elementwise("abs",         op.abs,      np.abs,       lambda x, out: sign(x), analytic=False, domain=[(0.1, 2)], kinks=[0.0], symbol="|x|", latex=r"\left|{0}\right|", operator="abs")
@@ -155,7 +155,7 @@ sign        = elementwise("sign",        _sign,       np.sign,      0, selects=T
 floor       = elementwise("floor",       math.floor,  np.floor,     0, operator="floor", selects=True, analytic=False, domain=[(0.1, 0.9)], latex=r"\left\lfloor {0} \right\rfloor")
 ceil        = elementwise("ceil",        math.ceil,   np.ceil,      0, operator="ceil", selects=True, analytic=False, domain=[(0.1, 0.9)], latex=r"\left\lceil {0} \right\rceil")
 round       = elementwise("round",       builtins.round, np.rint,   0, selects=True, analytic=False, domain=[(0.1, 0.4)], numpy=["round", "rint"], doc="The nearest integer; halves go to the even one.")
-is_positive = elementwise("is_positive", lambda x: x if x != x else x > 0, _is_positive, 0, selects=True, analytic=False, domain=[(0.1, 2)], text="({0} > 0)", latex="[{0} > 0]", symbol="> 0", doc="1 where x > 0, NaN at NaN, else 0: the derivative of relu.")
+is_positive = elementwise("is_positive", lambda x: x if x != x else x > 0, _is_positive, 0, calls=calls.is_positive, selects=True, analytic=False, domain=[(0.1, 2)], text="({0} > 0)", latex="[{0} > 0]", symbol="> 0", doc="1 where x > 0, NaN at NaN, else 0: the derivative of relu.")
 wins        = elementwise("wins",        _wins_number, _wins, 0, 0, selects=True, analytic=False, text="(({0} > {1}) + ({0} == {1}) / 2)", latex=r"\left([{0} > {1}] + \frac{{1}}{{2}} [{0} = {1}]\right)", symbol=">", doc="1 where a > b, 1/2 where they are equal, NaN beside NaN, else 0: the derivative of maximum.")
 
 # ── truths: 1.0 and 0.0; a comparison with NaN is false ──────────────────────────────────────────────
@@ -164,7 +164,7 @@ def truth(name: str, number: Any, array: Any, symbol: str, text: str, latex: str
     of_one: Any = lambda x: array(x).astype(np.result_type(x, np.float16))
     of_two: Any = lambda a, b: array(a, b).astype(np.result_type(a, b, np.float16))
     binary = "{1}" in text
-    return elementwise(name, number, of_two if binary else of_one, *[0] * (1 + binary), truth=True, selects=True, analytic=False, symbol=symbol, text=text, latex=latex, numpy=(), **columns)
+    return elementwise(name, number, of_two if binary else of_one, *[0] * (1 + binary), truth=True, calls=calls.truth(array), selects=True, analytic=False, symbol=symbol, text=text, latex=latex, numpy=(), **columns)
 
 greater       = truth("greater",       op.gt, np.greater,       ">", "({0} > {1})",  "[{0} > {1}]")
 greater_equal = truth("greater_equal", op.ge, np.greater_equal, "≥", "({0} >= {1})", r"[{0} \geq {1}]")

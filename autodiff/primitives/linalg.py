@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autodiff.graph import Node
+from autodiff.primitives import calls
 from autodiff.primitives.reductions import norm
 from autodiff.primitives.row import Primitive, plain, primitive
 from autodiff.primitives.shapes import expand_dims, reshape, structural, swapaxes, trace, tril
@@ -175,7 +176,7 @@ def _cholesky_rule(g: Any, a: Any, out: Any) -> Any:
 
 
 # ── the rows ─────────────────────────────────────────────────────────────────────────────────────────
-matmul    = structural("matmul", np.matmul, _matmul_left, _matmul_right, symbol="@", text="{0} @ {1}", latex=r"{0} \, {1}", operator="matmul",
+matmul    = structural("matmul", np.matmul, _matmul_left, _matmul_right, calls=calls.matmul, symbol="@", text="{0} @ {1}", latex=r"{0} \, {1}", operator="matmul",
     cases=[([(3,), (3,)], {}), ([(2, 3), (3,)], {}), ([(3,), (3, 2)], {}), ([(2, 3), (3, 4)], {}), ([(5, 2, 3), (3, 4)], {}), ([(2, 3), (5, 3, 4)], {}), ([(4, 1, 2, 3), (5, 3, 2)], {}), ([(3,), (2, 3, 2)], {}), ([(2, 2, 3), (3,)], {}), ([(0, 3), (3, 2)], {}), ([(4, 2, 0), (0, 3)], {})])
 dot       = contraction("dot",       lambda a, b: np.dot(a, b),                 _dot,       symbol="·", cases=[([(3,), (3,)], {}), ([(2, 3), (3, 2)], {}), ([(2, 3), (4, 3, 2)], {}), ([(), (2, 3)], {})])
 inner     = contraction("inner",     lambda a, b: np.inner(a, b),               _inner,     symbol="·", cases=[([(3,), (3,)], {}), ([(2, 3), (4, 3)], {}), ([(), (3,)], {})])

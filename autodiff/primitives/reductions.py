@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.graph import Node
+from autodiff.primitives import calls
 from autodiff.primitives.elementwise import abs, exp, sign
 from autodiff.primitives.row import Primitive, gate, is_zero, plain, primitive
 from autodiff.primitives.shapes import axes_of, broadcast_to, concatenate, flip, moveaxis, ravel, reshape, stack
@@ -156,21 +157,21 @@ _SPREADS = [([s], {"axis": a, "keepdims": k, "ddof": d}) for s, a, k, d in [((4,
 
 # ── the rows ─────────────────────────────────────────────────────────────────────────────────────────
 sum       = reduction("sum",       lambda x, axis=None, keepdims=False: np.add.reduce(x, axis=axis, keepdims=keepdims),
-    lambda g, x, out, axis, keepdims: fill(spread(g, x, axis), x), symbol="Σ", latex=r"\sum {0}")
+    lambda g, x, out, axis, keepdims: fill(spread(g, x, axis), x), calls=calls.reduce(np.add), symbol="Σ", latex=r"\sum {0}")
 mean      = reduction("mean",      _mean,
-    lambda g, x, out, axis, keepdims: fill(spread(g, x, axis) / builtins.max(count(x, axis), 1), x))
+    lambda g, x, out, axis, keepdims: fill(spread(g, x, axis) / builtins.max(count(x, axis), 1), x), calls=calls.mean)
 prod      = reduction("prod",      lambda x, axis=None, keepdims=False: np.prod(x, axis=axis, keepdims=keepdims), _prod_rule, symbol="Π", latex=r"\prod {0}")
 max       = reduction("max",       lambda x, axis=None, keepdims=False: np.max(x, axis=axis, keepdims=keepdims),
-    lambda g, x, out, axis, keepdims: gate(spread(g, x, axis), shares(x, out, axis)), analytic=False, shapes=[(4,), (2, 3), ()], doc="The largest entry; ties share the gradient evenly.")
+    lambda g, x, out, axis, keepdims: gate(spread(g, x, axis), shares(x, out, axis)), calls=calls.reduce(np.maximum), analytic=False, shapes=[(4,), (2, 3), ()], doc="The largest entry; ties share the gradient evenly.")
 min       = reduction("min",       lambda x, axis=None, keepdims=False: np.min(x, axis=axis, keepdims=keepdims),
-    lambda g, x, out, axis, keepdims: gate(spread(g, x, axis), shares(x, out, axis)), analytic=False, shapes=[(4,), (2, 3), ()], doc="The smallest entry; ties share the gradient evenly.")
+    lambda g, x, out, axis, keepdims: gate(spread(g, x, axis), shares(x, out, axis)), calls=calls.reduce(np.minimum), analytic=False, shapes=[(4,), (2, 3), ()], doc="The smallest entry; ties share the gradient evenly.")
 var       = reduction("var",       _var, lambda g, x, out, axis, keepdims, ddof: spread(g, x, axis) * centered(x, axis) * 2 / builtins.max(count(x, axis) - ddof, 0), cases=_SPREADS)
 std       = reduction("std",       _std, lambda g, x, out, axis, keepdims, ddof: spread(g, x, axis) * centered(x, axis) / spread(out + is_zero(out), x, axis) / builtins.max(count(x, axis) - ddof, 0), cases=_SPREADS)
 norm      = reduction("norm",      _norm, _norm_rule, analytic=False, numpy=(), doc="The vector norm over ``axis`` (over all entries for None), of order 1, 2 or inf; its gradient at 0 is 0.",
     cases=[([s], {"ord": o, "axis": a, "keepdims": k}) for s in [(4,), (2, 3), (2, 0)] for o in (1, 2, np.inf) for a, k in [(None, False), (-1, True)]])
-logsumexp = reduction("logsumexp", _logsumexp, lambda g, x, out, axis, keepdims: spread(g, x, axis) * exp(x - spread(out, x, axis)), shapes=[(4,), (2, 3), ()], doc="log(sum(exp(x))), without overflow.")
+logsumexp = reduction("logsumexp", _logsumexp, lambda g, x, out, axis, keepdims: spread(g, x, axis) * exp(x - spread(out, x, axis)), calls=calls.logsumexp, shapes=[(4,), (2, 3), ()], doc="log(sum(exp(x))), without overflow.")
 
 cumsum      = primitive("cumsum",      None, lambda x, axis=None: np.cumsum(x, axis=axis),  rules=[_cumsum_rule],  cases=[([(4,)], {}), ([(2, 3)], {"axis": 1}), ([(2, 3)], {}), ([(0,)], {})])
 cumprod     = primitive("cumprod",     None, lambda x, axis=None: np.cumprod(x, axis=axis), rules=[_cumprod_rule], cases=[([(4,)], {}), ([(2, 3)], {"axis": 1}), ([(2, 3)], {}), ([(0,)], {})])
-softmax     = primitive("softmax",     None, _softmax,     rules=[lambda g, x, out, axis: out * (g - sum(g * out, axis, keepdims=True))],          cases=[([(4,)], {}), ([(2, 3)], {"axis": 0})])
-log_softmax = primitive("log_softmax", None, _log_softmax, rules=[lambda g, x, out, axis: g - exp(out) * sum(g, axis, keepdims=True)], cases=[([(4,)], {}), ([(2, 3)], {"axis": 0})])
+softmax     = primitive("softmax",     None, _softmax,     rules=[lambda g, x, out, axis: out * (g - sum(g * out, axis, keepdims=True))], calls=calls.softmax,          cases=[([(4,)], {}), ([(2, 3)], {"axis": 0})])
+log_softmax = primitive("log_softmax", None, _log_softmax, rules=[lambda g, x, out, axis: g - exp(out) * sum(g, axis, keepdims=True)], calls=calls.log_softmax, cases=[([(4,)], {}), ([(2, 3)], {"axis": 0})])

@@ -11,6 +11,7 @@ import numpy as np
 
 from autodiff.context import look
 from autodiff.graph import Node
+from autodiff.primitives import calls
 from autodiff.primitives.row import Primitive, plain, primitive
 
 
@@ -163,7 +164,7 @@ trace        = structural("trace",        lambda x, offset=0, axis1=0, axis2=1: 
     lambda g, x, out, offset, axis1, axis2: diagonal_rule(broadcast_to(expand_dims(g, -1), (*g.shape, len(_diagonal_index(x, offset, axis1, axis2)[1]))), x, out, offset, axis1, axis2), symbol="tr", cases=[([(3, 3)], {}), ([(2, 3, 4)], {"offset": 1, "axis1": 2, "axis2": 0})])
 sort         = structural("sort",         lambda x, axis=-1: np.sort(x, axis=axis, kind="stable"),          _sort_rule, analytic=False,                                                    cases=[([(5,)], {}), ([(2, 3)], {"axis": 0}), ([(2, 3)], {"axis": None})], doc="In rising order; among equals the first stays first, with its own gradient.")
 
-getitem      = structural("getitem",      lambda x, index: np.asarray(x)[index],                            lambda g, x, out, index: scatter(g, index, x.shape), into=_add_at, view=_part, symbol="[ ]", text="{0}[...]", latex="{0}[\\cdot]",
+getitem      = structural("getitem",      lambda x, index: np.asarray(x)[index],                            lambda g, x, out, index: scatter(g, index, x.shape), into=_add_at, view=_part, calls=calls.take_rows, symbol="[ ]", text="{0}[...]", latex="{0}[\\cdot]",
     cases=[([(2, 3)], {"index": 1}), ([(2, 3)], {"index": (slice(None), slice(None, None, -2))}), ([(4,)], {"index": np.array([0, 0, 1])}), ([(2, 3)], {"index": (np.array([0, 1, 1]), np.array([2, 2, 2]))}), ([(3, 2)], {"index": (None, Ellipsis, 0)})])
 scatter      = structural("scatter",      _scatter,     lambda g, values, out, index, shape: getitem(g, index),                        doc="Zeros of a shape, with the values added at the index (twice where it occurs twice).", cases=[([(3,)], {"index": np.array([0, 0, 2]), "shape": (4,)}), ([(2,)], {"index": (slice(None), 1), "shape": (2, 3)})])
 put          = structural("put",          _put,         lambda g, x, values, out, index: put(g, 0.0, index), lambda g, x, values, out, index: getitem(g, index), numpy=(), doc="A copy of x with x[index] = values.", cases=[([(4,), (2,)], {"index": np.array([3, 1])}), ([(2, 3), ()], {"index": (slice(None), 1)})])
@@ -171,8 +172,8 @@ scatter_add  = structural("scatter_add",  _scatter_add, lambda g, x, values, out
 take         = structural("take",         lambda x, indices, axis=None: np.take(x, np.asarray(indices), axis), _take_rule,                                                                 cases=[([(2, 3)], {"indices": np.array([0, 5, 5])}), ([(2, 3)], {"indices": np.array([[0, 2], [2, 2]]), "axis": 1})])
 take_along_axis = structural("take_along_axis", lambda x, indices, axis=-1: np.take_along_axis(x, indices, axis), _along_rule, cases=[([(2, 3)], {"indices": np.array([[2, 0], [1, 1]]), "axis": 1}), ([(2, 3)], {"indices": np.array([[1, 1]])}), ([(2, 3)], {"indices": np.array([5, 0, 5]), "axis": None})])
 
-concatenate  = primitive("concatenate", None, lambda *inputs, axis=0: np.concatenate(inputs, axis), rules=_concatenate_rule, variadic=True, numpy=["concatenate", "concat"], cases=[([(2,), (3,)], {}), ([(2, 1), (2, 3)], {"axis": -1}), ([(2, 1), (3,)], {"axis": None})])
-stack        = primitive("stack",       None, lambda *inputs, axis=0: np.stack(inputs, axis), rules=lambda k, g, inputs, out, axis: g[(slice(None),) * (axis % out.ndim) + (k,)], variadic=True, cases=[([(2,), (2,)], {}), ([(2, 3), (2, 3), (2, 3)], {"axis": -1}), ([(), ()], {})])
+concatenate  = primitive("concatenate", None, lambda *inputs, axis=0: np.concatenate(inputs, axis), rules=_concatenate_rule, variadic=True, calls=calls.concatenate, numpy=["concatenate", "concat"], cases=[([(2,), (3,)], {}), ([(2, 1), (2, 3)], {"axis": -1}), ([(2, 1), (3,)], {"axis": None})])
+stack        = primitive("stack",       None, lambda *inputs, axis=0: np.stack(inputs, axis), rules=lambda k, g, inputs, out, axis: g[(slice(None),) * (axis % out.ndim) + (k,)], variadic=True, calls=calls.stack, cases=[([(2,), (2,)], {}), ([(2, 3), (2, 3), (2, 3)], {"axis": -1}), ([(), ()], {})])
 
 
 # ── functions made of rows ───────────────────────────────────────────────────────────────────────────

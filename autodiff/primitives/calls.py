@@ -1,0 +1,204 @@
+"""Rows of the table in place: the calls that write into an array what the row's ``array`` function returns.
+
+A program that runs many times has an array for every result. NumPy's own functions write into it when they are given
+it; for the most used rows that are no single such function, the calls stand here. They give the same numbers, bit for
+bit. A row without calls, and one whose calls are None for the inputs at hand, is computed and copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+Calls = list[tuple[Callable[..., Any], tuple[Any, ...]]]
+
+
+def _number(value: Any, like: Any) -> Any:
+    """A number as NumPy would take it beside an array: converted once, not at every call."""
+    return np.array(value, like.dtype)
+
+
+def _is_float(x: Any, out: Any) -> bool:
+    return bool(x.dtype.kind == "f" and x.dtype == out.dtype)
+
+
+# ── elementwise ──────────────────────────────────────────────────────────────────────────────────────
+def power(a: Any, b: Any, out: Any) -> Calls | None:
+    return [(np.power, (a, b, out))] if b.ndim else None  # a single exponent may be a square or a root
+
+
+def reciprocal(x: Any, out: Any) -> Calls | None:
+    return [(np.divide, (_number(1, x), x, out))] if _is_float(x, out) else None
+
+
+def relu(x: Any, out: Any) -> Calls | None:
+    return [(partial(np.maximum, out=out), (x, _number(0, x)))]
+
+
+def leaky_relu(x: Any, out: Any, negative_slope: float) -> Calls | None:
+    if not _is_float(x, out) or not 0 < negative_slope <= 1:
+        return None
+    return [(np.multiply, (x, _number(negative_slope, x), out)), (partial(np.maximum, out=out), (x, out))]
+
+
+def is_positive(x: Any, out: Any) -> Calls | None:
+    if not _is_float(x, out):
+        return None
+    holds = np.empty_like(x, bool)
+    return [(np.greater, (x, _number(0, x), holds)), (np.copyto, (out, holds)), (_keep_nan, (x, out))]
+
+
+def _keep_nan(x: Any, out: Any) -> None:
+    if x.size:
+        top = x.item(x.argmax())  # argmax finds a NaN first
+        if top != top:
+            out[...] = np.heaviside(x, 0)
+
+
+def sigmoid(x: Any, out: Any) -> Calls | None:
+    if not _is_float(x, out):
+        return None
+    one = _number(1, x)
+    return [
+        (np.negative, (x, out)),
+        (np.exp, (out, out)),
+        (np.add, (out, one, out)),
+        (np.divide, (one, out, out)),
+        (_keep_small, (x, out)),
+    ]
+
+
+def _keep_small(x: Any, out: Any) -> None:
+    if x.size and not x.item(x.argmin()) > -709:  # exp(-x) has overflown, or x is NaN
+        out[...] = np.where(x > -709, out, np.exp(np.minimum(x, 0)))
+
+
+def softplus(x: Any, out: Any) -> Calls | None:
+    return [(np.logaddexp, (x, _number(0, x), out))] if _is_float(x, out) else None
+
+
+def log_sigmoid(x: Any, out: Any) -> Calls | None:
+    if not _is_float(x, out):
+        return None
+    return [(np.negative, (x, out)), (np.logaddexp, (out, _number(0, x), out)), (np.negative, (out, out))]
+
+
+def silu(x: Any, out: Any) -> Calls | None:
+    gate = sigmoid(x, out)
+    return gate and [*gate, (np.multiply, (x, out, out))]
+
+
+def clip(x: Any, out: Any, min: Any, max: Any) -> Calls | None:
+    return [(partial(np.clip, out=out), (x, min, max))]
+
+
+def truth(compare: Any) -> Callable[..., Calls]:
+    def calls(*inputs: Any, out: Any) -> Calls:
+        holds = np.empty_like(out, bool)
+        return [(compare, (*inputs, holds)), (np.copyto, (out, holds))]
+
+    return calls
+
+
+# ── along axes ───────────────────────────────────────────────────────────────────────────────────────
+def reduce(function: Any) -> Callable[..., Calls]:
+    """Sums and extremes: what a ufunc makes of all entries along an axis."""
+    return lambda x, out, axis, keepdims: [(function.reduce, (x, axis, None, out, keepdims))]
+
+
+def mean(x: Any, out: Any, axis: Any, keepdims: bool) -> Calls | None:
+    if not _is_float(x, out) or x.dtype == np.float16:
+        return None
+    count = x.size // out.size if out.size else 0
+    return [(np.add.reduce, (x, axis, None, out, keepdims)), (np.divide, (out, _number(count, x), out))]
+
+
+def softmax(x: Any, out: Any, axis: int) -> Calls | None:
+    if not _is_float(x, out) or not x.size:
+        return None
+    top = np.empty_like(np.add.reduce(x, axis, keepdims=True))
+    return [
+        *_below_top(x, axis, top, out),
+        (np.exp, (out, out)),
+        (np.add.reduce, (out, axis, None, top, True)),
+        (np.divide, (out, top, out)),
+    ]
+
+
+def log_softmax(x: Any, out: Any, axis: int) -> Calls | None:
+    if not _is_float(x, out) or not x.size:
+        return None
+    top, powers = np.empty_like(np.add.reduce(x, axis, keepdims=True)), np.empty_like(out)
+    return [
+        *_below_top(x, axis, top, out),
+        (np.exp, (out, powers)),
+        (np.add.reduce, (powers, axis, None, top, True)),
+        (np.log, (top, top)),
+        (np.subtract, (out, top, out)),
+    ]
+
+
+def logsumexp(x: Any, out: Any, axis: Any, keepdims: bool) -> Calls | None:
+    if not _is_float(x, out) or not x.size:
+        return None
+    top, powers = np.empty_like(np.add.reduce(x, axis, keepdims=True)), np.empty_like(x)
+    kept = out.reshape(top.shape)
+    if not np.may_share_memory(kept, out):
+        return None
+    return [
+        *_below_top(x, axis, top, powers),
+        (np.exp, (powers, powers)),
+        (np.add.reduce, (powers, axis, None, kept, True)),
+        (np.log, (kept, kept)),
+        (np.add, (kept, top, kept)),
+    ]
+
+
+def _below_top(x: Any, axis: Any, top: Any, out: Any) -> Calls:
+    """``x`` minus its largest entry along the axis, or minus 0 where that is not finite."""
+    return [
+        (np.maximum.reduce, (x, axis, None, top, True, -np.inf)),
+        (_zero_if_infinite, (top, np.zeros(top.size, top.dtype))),
+        (np.subtract, (x, top, out)),
+    ]
+
+
+def _zero_if_infinite(top: Any, zeros: Any) -> None:
+    if np.vdot(top, zeros) != 0:  # inf * 0 is NaN
+        top[~np.isfinite(top)] = 0
+
+
+# ── parts and products ───────────────────────────────────────────────────────────────────────────────
+def concatenate(*inputs: Any, out: Any, axis: Any) -> Calls:
+    if axis is None:
+        return [(partial(np.concatenate, axis=None, out=out), (inputs,))]
+    calls: Calls = []
+    start = 0
+    for x in inputs:
+        stop = start + x.shape[axis]
+        calls.append((np.copyto, (out[(slice(None),) * (axis % out.ndim) + (slice(start, stop),)], x)))
+        start = stop
+    return calls
+
+
+def stack(*inputs: Any, out: Any, axis: int) -> Calls:
+    before = (slice(None),) * (axis % out.ndim)
+    return [(np.copyto, (out[(*before, k, ...)], x)) for k, x in enumerate(inputs)]
+
+
+def take_rows(x: Any, out: Any, index: Any) -> Calls | None:
+    """Rows by a list of their numbers (which were in bounds when the list was written down)."""
+    if not isinstance(index, np.ndarray) or index.dtype.kind != "i" or not x.ndim or not out.flags.c_contiguous:
+        return None
+    return [(x.take, (index % max(len(x), 1), 0, out, "wrap"))]
+
+
+def matmul(a: Any, b: Any, out: Any) -> Calls | None:
+    if a.ndim >= 2 <= b.ndim and a.shape[-1] == 1:  # an outer product; BLAS takes twice the time
+        return [(np.multiply, (a, b, out))]
+    if a.ndim == b.ndim == 2 and min(*a.shape, *b.shape) > 1 and out.flags.c_contiguous and a.dtype == b.dtype:
+        return [(np.dot, (a, b, out))]  # the same BLAS, sooner
+    return [(np.matmul, (a, b, out))]
