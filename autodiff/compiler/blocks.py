@@ -113,12 +113,16 @@ class Joined(Block):
 
 @dataclass
 class Located:
-    """Where some forms are: rows of one place, and the axes along which they run."""
+    """Where some forms are: ``rows[first + ...]`` of one place, along the axes along which they run.
+
+    A form that is alone is at row ``alone``.
+    """
 
     place: int
     rows: Rows
     first: int
     axes: Axes
+    alone: int | None = None
 
 
 class Plan:
@@ -196,6 +200,9 @@ class Plan:
     # ── operands ─────────────────────────────────────────────────────────────────────────────────────
     def located(self, forms: Rows) -> Located:
         """Where these forms are, in one place: copied together if need be."""
+        if len(forms) == 1:
+            row = int(self.row[forms[0]])
+            return Located(int(self.place[forms[0]]), np.array([row]), 0, [(1, 0)], row)
         places = self.place[forms]
         place, rows = int(places[0]), self.row[forms]
         if (places != place).any():
@@ -233,6 +240,8 @@ class Plan:
 
     def operand(self, at: Located, lengths: Sequence[int]) -> Operand:
         """Located forms along axes of these lengths, with length 1 where they are the same along an axis."""
+        if at.alone is not None and at.place >= 0:
+            return Part(at.place, at.alone, [(length, 0) for length in lengths])
         axes = finer(at.axes, lengths)
         index = np.intp(at.first) + sum(
             (stride * np.arange(length if stride else 1)).reshape((-1,) + (1,) * (len(axes) - k - 1))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import Value, exp, observe, relu, sigmoid, sin, tanh
+from autodiff.compiler.passes import simplify
 from autodiff.compiler.program import Program, Recorder
 from autodiff.trees import flatten, map_tree
 
@@ -89,7 +90,7 @@ def cases(rng: np.random.Generator, batch: int) -> dict[str, tuple[Any, Any, tup
         "mlp": (mlp, [[n(16, 2), n(16)], [n(16, 16), n(16)], [n(1, 16), n(1)]], (n(batch, 2), n(batch))),
         "rnn": (rnn, [n(5), n(5, 5), n(5), n(5), n()], (n(batch, 6), n(batch, 6))),
         "lstm": (lstm, [n(4, 3), n(4, 3, 3), n(4, 3), n(3)], (n(batch, 4), n(batch))),
-        "attention": (attention, n(4, 4, 4), (n(batch, 3, 4), n(batch, 3, 4))),
+        "attention": (attention, n(4, 4, 4), (n(batch, 5, 4), n(batch, 5, 4))),
         "newton": (newton, 0.7, (np.abs(n(batch)).tolist(),)),
         "convolution": (convolution, n(3, 3), (n(batch, 6, 6),)),
     }
@@ -164,7 +165,7 @@ def recorded(function, params: Any, batches: tuple[Any, ...]) -> Program:
     with observe(recorder):
         outputs = flatten(function(*args))[0]
     recorder.program.outputs = [recorder.number(node) for node in outputs]
-    return recorder.program
+    return simplify(recorder.program)
 
 
 def flat(params: Any, batches: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray]:
