@@ -86,6 +86,8 @@ class _Emission:
     def __init__(self, blocks: Blocks, batch: int, dtype: Any) -> None:
         self.plan, self.columns, self.batch, self.dtype = blocks.plan, blocks.columns, batch, dtype
         self.recorder = Recorder()
+        self.parameters: list[Any] = []
+        self.inputs: list[Any] = []
         self.tensors: list[Any] = []
         self.flat: dict[int, Any] = {}
         self.parts: dict[Any, Any] = {}
@@ -93,11 +95,17 @@ class _Emission:
 
     def run(self) -> Program:
         plan, recorder = self.plan, self.recorder
-        self.parameters = [
-            Tensor(np.ones((*index.shape, 1) if k in self.columns else index.shape, self.dtype))
-            for k, index in enumerate(plan.parameters)
-        ]
-        self.inputs = [Tensor(np.ones((*index.shape, self.batch), self.dtype)) for index in plan.inputs]
+        names, (P, X) = plan.terms.program.leaf_names(), self._examples()
+        for k, index in enumerate(plan.parameters):
+            data = P[index][..., None] if k in self.columns else P[index]
+            label = _called(
+                [names.get(plan.terms.program.shared[i], "") for i in index.flat], "W" if data.ndim > 1 else "b"
+            )
+            self.parameters.append(Tensor(data.astype(self.dtype), label=label))
+        for index in plan.inputs:
+            data = np.repeat(X[index][..., None], self.batch, axis=-1)
+            label = _called([names.get(plan.terms.program.varying[i], "") for i in index.flat], "x")
+            self.inputs.append(Tensor(data.astype(self.dtype), label=label))
         for leaf in self.parameters:
             recorder.shared(leaf)
         for leaf in self.inputs:
@@ -114,8 +122,18 @@ class _Emission:
                     self.tensors.append(_stretched(result, (*block.lengths, width)))
             outputs = len(plan.terms.outputs)
             self.output = _stretched(self._rows(plan.output, (outputs,)), (outputs, self.batch))
-        recorder.program.outputs = [recorder.number(self.output)]
-        return recorder.program
+        program = recorder.program
+        program.outputs = [recorder.number(self.output)]
+        program.names = [(leaf.label, ()) for leaf in (*self.parameters, *self.inputs)]
+        program.example = [leaf.data for leaf in (*self.parameters, *self.inputs)]
+        return program
+
+    def _examples(self) -> tuple[Any, Any]:
+        """The parameters and inputs of the trace, or ones where they are not known."""
+        program = self.plan.terms.program
+        count = len(program.shared)
+        given = program.example if program.example is not None else [1.0] * (count + len(program.varying))
+        return np.array(given[:count], float), np.array(given[count:], float)
 
     def _scope(self, block: Block) -> str:
         """What the places of a block's numbers have in common: the layer of its neurons."""
@@ -203,6 +221,17 @@ class _Emission:
     def _whole(self, x: Operand) -> Any:
         tensor = self._tensor(x)
         return _stretched(tensor, (*[n for n, _ in x.axes], tensor.shape[-1])) if isinstance(x, Part) else tensor
+
+
+def _called(names: list[str], otherwise: str) -> str:
+    """What leaves have in common in their names: of ``params[0][1]`` and ``params[0][2]`` it is ``params[0]``."""
+    parts = [name.split("[") for name in names]
+    shared = []
+    for steps in zip(*parts, strict=False):
+        if len(set(steps)) > 1:
+            break
+        shared.append(steps[0])
+    return "[".join(shared) or otherwise
 
 
 def _stretched(x: Any, shape: tuple[int, ...]) -> Any:
