@@ -7,7 +7,6 @@ same memory serves the next value of that size. An elementwise operation writes 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import prod
 
 import numpy as np
 
@@ -89,14 +88,13 @@ def _overwritten(plan: Plan, step: Step, roots: list[int], dying: set[int]) -> i
             continue
         same = [plan.samples[b] for b in step.args if roots[b] == root]
         alike = all(x.shape == out.shape and x.strides == out.strides and x.dtype == out.dtype for x in same)
-        if alike and may_overwrite(step.op, [plan.samples[b] for b in step.args], out, step.params, root_is=same):
+        if alike and may_overwrite(step.op, [plan.samples[b] for b in step.args], out, step.params):
             return root
     return None
 
 
 def _bytes(array: Array) -> int:
-    lines = -(-prod(array.shape) * int(array.itemsize) // ALIGNMENT)
-    return lines * ALIGNMENT
+    return -(-int(array.nbytes) // ALIGNMENT) * ALIGNMENT
 
 
 def _offsets(places: dict[int, int], plan: Plan) -> tuple[dict[int, int], int]:

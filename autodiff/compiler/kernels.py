@@ -13,9 +13,10 @@ from autodiff.compiler.plan import Array
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
-def calls_of(op: Any, arrays: Sequence[Array], out: Array, params: dict[str, Any]) -> list[Call]:
-    """The calls that write into ``out`` what ``op`` gives for ``arrays``."""
-    calls = op.calls and op.calls(*arrays, out=out, **params)
+def calls_of(op: Any, arrays: Sequence[Array], out: Array, params: dict[str, Any], backward: bool) -> list[Call]:
+    """The calls that write into ``out`` what ``op`` gives for ``arrays``; gradients may be added up in any order."""
+    calls = backward and op.quick_calls and op.quick_calls(*arrays, out=out, **params)
+    calls = calls or (op.calls and op.calls(*arrays, out=out, **params))
     if calls:
         return calls  # type: ignore[no-any-return]
     if isinstance(op.array, np.ufunc):
@@ -35,9 +36,9 @@ def assign(out: Array, function: Callable[..., Any], arrays: tuple[Array, ...], 
     out[...] = function(*arrays, **params)
 
 
-def may_overwrite(op: Any, samples: Sequence[Array], out: Array, params: dict[str, Any], root_is: list[Array]) -> bool:
+def may_overwrite(op: Any, samples: Sequence[Array], out: Array, params: dict[str, Any]) -> bool:
     """Whether the step may write over an operand while it reads it: entry by entry, and in one call."""
-    calls = calls_of(op, samples, out, params)
+    calls = calls_of(op, samples, out, params, backward=False)
     if len(calls) != 1:
         return False
     function = getattr(calls[0][0], "func", calls[0][0])

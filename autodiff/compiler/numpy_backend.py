@@ -6,7 +6,8 @@ is a list of calls, nearly all of them of NumPy's own functions with arrays that
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextvars import Context
 
 import numpy as np
 
@@ -64,7 +65,7 @@ class Replay:
         self._bound = (program, dict(leaves), gradients, seeds)
         self._main = _Passes(*self._bound, careful=False)
         self._careful: _Passes | None = None
-        self._gradients = list(gradients.values())
+        self._finite = _Finite(gradients.values())
         self._complete = False
         self.outputs: list[Array] = self._main.outputs
 
@@ -83,16 +84,20 @@ class Replay:
             raise RuntimeError("backward follows forward: the backward pass reuses the buffers of the forward pass")
         self._complete = False
         self._main.backward()
-        if self._main.careless and not all([_is_finite(gradient) for gradient in self._gradients]):
-            if self._careful is None:
-                self._careful = _Passes(*self._bound, careful=True)
-            self._careful.forward()
-            self._careful.backward()
+        self._look()
 
     def run(self) -> None:
         """Forward and backward."""
-        self.forward()
-        self.backward()
+        self._complete = False
+        self._main.both()
+        self._look()
+
+    def _look(self) -> None:
+        """Whether the gradients may stay; else the careful passes, which cost more, compute them again."""
+        if self._main.careless and not self._finite():
+            if self._careful is None:
+                self._careful = _Passes(*self._bound, careful=True)
+            self._careful.both()
 
 
 class _Passes:
@@ -119,19 +124,32 @@ class _Passes:
             arrays = arrays_for(plan, outputs)
         calls: dict[bool, list[Call]] = {False: [], True: []}
         for step in plan.steps:
-            calls[step.backward] += calls_of(step.op, [arrays[a] for a in step.args], arrays[step.out], step.params)
-        self._forward, self._backward = calls[False], calls[True]
+            given = [arrays[a] for a in step.args]
+            calls[step.backward] += calls_of(step.op, given, arrays[step.out], step.params, step.backward)
         self.outputs = [arrays[v] for v in outputs]
+        quiet = Context()  # of its own, in which NumPy does not warn; to enter it costs less than np.errstate
+        quiet.run(np.seterr, all="ignore")
+        self._in_quiet = quiet.run
+        self.calls = calls[False], calls[True]
 
     def forward(self) -> None:
-        with np.errstate(all="ignore"):
-            for function, arguments in self._forward:
-                function(*arguments)
+        self._in_quiet(_run, self.calls[0])
 
     def backward(self) -> None:
-        with np.errstate(all="ignore"):
-            for function, arguments in self._backward:
-                function(*arguments)
+        self._in_quiet(_run, self.calls[1])
+
+    def both(self) -> None:
+        self._in_quiet(_run_both, *self.calls)
+
+
+def _run(calls: list[Call]) -> None:
+    for function, arguments in calls:
+        function(*arguments)
+
+
+def _run_both(forward: list[Call], backward: list[Call]) -> None:
+    _run(forward)
+    _run(backward)
 
 
 def _evaluated(plan: Plan, program: Program, leaves: Mapping[int, Array]) -> dict[int, int]:
@@ -159,9 +177,33 @@ def _copied(plan: Plan, value: int) -> int:
     return plan.apply(COPY, (value,), {})
 
 
-def _is_finite(array: Array) -> bool:
-    total = np.add.reduce(array, axis=None)
-    return bool(total - total == 0)
+class _Finite:
+    """Whether all entries of some arrays are finite. Arrays that lie one behind the other are looked at as one."""
+
+    def __init__(self, arrays: Iterable[Array]) -> None:
+        self._parts: list[tuple[Array, Array]] = []  # with zeros beside them: 0 times inf or NaN is NaN
+        self._arrays = sorted(arrays, key=_address)
+        ordered = list(self._arrays)
+        while ordered:
+            first = ordered.pop(0)
+            size = first.size
+            if first.flags.c_contiguous:
+                while ordered and _follows(first, size, ordered[0]):
+                    size += ordered.pop(0).size
+                first = np.lib.stride_tricks.as_strided(first, (size,), (first.itemsize,))
+            self._parts.append((first, np.zeros(size, first.dtype)))
+
+    def __call__(self) -> bool:
+        return all([np.vdot(x, zeros) == 0 for x, zeros in self._parts])
+
+
+def _address(array: Array) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def _follows(first: Array, size: int, other: Array) -> bool:
+    behind = _address(first) + size * first.itemsize
+    return bool(_address(other) == behind and other.flags.c_contiguous and other.dtype == first.dtype)
 
 
 # ── what may be given ────────────────────────────────────────────────────────────────────────────────

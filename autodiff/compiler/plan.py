@@ -18,7 +18,7 @@ Array = Any  # a NumPy array of any shape and dtype
 class Step:
     """One operation: what computes it, the values that it reads, and the value that it writes.
 
-    ``op`` is a row of the table, or something else that has ``array`` and ``calls`` as rows do.
+    ``op`` is a row of the table, or something else that has ``array``, ``calls`` and ``view`` as rows do.
     """
 
     op: Any
@@ -34,6 +34,7 @@ class Inner:
 
     array: Any
     calls: Any = None
+    quick_calls: Any = None
     view: Any = None
 
     @property

@@ -7,6 +7,7 @@ bit. A row without calls, and one whose calls are None for the inputs at hand, i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -107,6 +108,35 @@ def truth(compare: Any) -> Callable[..., Calls]:
 def reduce(function: Any) -> Callable[..., Calls]:
     """Sums and extremes: what a ufunc makes of all entries along an axis."""
     return lambda x, out, axis, keepdims: [(function.reduce, (x, axis, None, out, keepdims))]
+
+
+LONGEST = 2048  # entries that a product with ones adds up, in about eight running sums; np.add.reduce loses less
+
+
+def quick_sum(x: Any, out: Any, axis: Any, keepdims: bool) -> Calls | None:
+    """Sums over leading or trailing axes as products with ones, which take half the time."""
+    if not x.flags.c_contiguous or not out.flags.c_contiguous or not _is_float(x, out) or x.dtype.itemsize < 4:
+        return None
+    axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
+    kept = [i for i in range(x.ndim) if i not in axes and x.shape[i] != 1]
+    first, last = (kept[0], kept[-1] + 1) if kept else (x.ndim, x.ndim)
+    if any(i in axes and x.shape[i] != 1 for i in range(first, last)):
+        return None
+    before, middle, behind = (
+        math.prod(x.shape[i] for i in part) for part in (range(first), range(first, last), range(last, x.ndim))
+    )
+    if not 1 < max(before, behind) <= LONGEST or not x.size:
+        return None
+    calls: Calls = []
+    if behind > 1:
+        rows, x = (
+            x.reshape(before * middle, behind),
+            out.reshape(middle) if before == 1 else np.empty(before * middle, x.dtype),
+        )
+        calls.append((np.dot, (rows, np.ones(behind, x.dtype), x)))
+    if before > 1:
+        calls.append((np.dot, (np.ones(before, x.dtype), x.reshape(before, middle), out.reshape(middle))))
+    return calls
 
 
 def mean(x: Any, out: Any, axis: Any, keepdims: bool) -> Calls | None:

@@ -157,7 +157,7 @@ _SPREADS = [([s], {"axis": a, "keepdims": k, "ddof": d}) for s, a, k, d in [((4,
 
 # ── the rows ─────────────────────────────────────────────────────────────────────────────────────────
 sum       = reduction("sum",       lambda x, axis=None, keepdims=False: np.add.reduce(x, axis=axis, keepdims=keepdims),
-    lambda g, x, out, axis, keepdims: fill(spread(g, x, axis), x), calls=calls.reduce(np.add), symbol="Σ", latex=r"\sum {0}")
+    lambda g, x, out, axis, keepdims: fill(spread(g, x, axis), x), calls=calls.reduce(np.add), quick_calls=calls.quick_sum, symbol="Σ", latex=r"\sum {0}")
 mean      = reduction("mean",      _mean,
     lambda g, x, out, axis, keepdims: fill(spread(g, x, axis) / builtins.max(count(x, axis), 1), x), calls=calls.mean)
 prod      = reduction("prod",      lambda x, axis=None, keepdims=False: np.prod(x, axis=axis, keepdims=keepdims), _prod_rule, symbol="Π", latex=r"\prod {0}")

@@ -46,6 +46,7 @@ class Primitive:
     view: Any = None                        # (x, **params): the result as a view of x, where NumPy would answer with a number
     calls: Any = None                       # (*inputs, out, **params) -> [(function, arguments), ...]: calls that write into ``out`` what ``array``
                                             # gives, bit for bit, or None; for a program that runs many times (ufuncs need none)
+    quick_calls: Any = None                 # the same, adding up in another order: for gradients
     selects: bool = False                   # a partial of exactly 0 means "not read": even an infinite upstream gradient contributes 0
     truth: bool = False                     # it answers 1.0 for true and 0.0 for false, also beside NaN
     analytic: bool = True                   # the forward functions continue to complex numbers (the complex step applies)
