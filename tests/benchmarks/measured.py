@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import autodiff
+from autodiff.primitives.row import plain
 from autodiff.trees import flatten
 from tests.benchmarks.problems import Problem, Step
 from tests.benchmarks.side_by_side import interleaved, paired_ratio, print_table, verdict
@@ -57,7 +58,7 @@ class Asked:
 def vector(result: tuple[Any, Any]) -> np.ndarray:
     """Loss and gradients of a step, one after the other."""
     loss, gradients = result
-    return np.concatenate([[float(loss)], *(np.ravel(np.asarray(x, float)) for x in flatten(gradients)[0])])
+    return np.concatenate([np.ravel(np.asarray(plain(x), float)) for x in flatten([loss, gradients])[0]])
 
 
 def agree(result: tuple[Any, Any], expected: tuple[Any, Any], name: str) -> None:

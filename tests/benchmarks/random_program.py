@@ -7,6 +7,7 @@ is left over; what is left is added up.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from autodiff import Primitive
-from autodiff.primitives import special
 from tests.benchmarks.problems import Problem, Step
 
 PARAMETERS = INPUTS = 16
@@ -126,6 +126,12 @@ def _negated(write: Any) -> Any:
     return negated
 
 
+def _erf(x: Any, out: Any) -> None:
+    out[:] = [
+        math.erf(number) for number in x.tolist()
+    ]  # NumPy has none, and for a batch this is quicker than a series
+
+
 def _turned(g: Any, other: Any, a: Any, b: Any, t: Any) -> None:
     np.divide(np.multiply(g, other, t), a * a + b * b, t)
 
@@ -182,16 +188,16 @@ BY_HAND: dict[str, tuple[Any, ...]] = {
     "arccosh": (np.arccosh, _over_root(-1, 1)),
     "arctanh": (np.arctanh, _over_square(1, -1)),
     "erf": (
-        lambda x, out: np.copyto(out, special.erf(x)),
+        _erf,
         lambda g, x, out, t: np.multiply(np.multiply(np.exp(-x * x, t), 2 / np.sqrt(np.pi), t), g, t),
     ),
     "maximum": (
-        np.maximum,
+        lambda a, b, out: np.maximum(a, b, out=out),
         lambda g, a, b, out, t: np.multiply(g, np.greater(a, b), t),
         lambda g, a, b, out, t: np.multiply(g, np.greater(b, a), t),
     ),
     "minimum": (
-        np.minimum,
+        lambda a, b, out: np.minimum(a, b, out=out),
         lambda g, a, b, out, t: np.multiply(g, np.less(a, b), t),
         lambda g, a, b, out, t: np.multiply(g, np.less(b, a), t),
     ),
