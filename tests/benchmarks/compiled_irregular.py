@@ -1,10 +1,11 @@
 """Programs without a matrix product in them, compiled: beside CasADi and one NumPy call for each operation.
 
-    OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python -m tests.benchmarks.compiled_irregular [ROUNDS]
+    OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python -m tests.benchmarks.compiled_irregular [ROUNDS] [--all]
 
 A random program of ten thousand operations, and Newton's method; the mean loss over 1 or 64 examples and the
 gradients of the parameters, in float64 and one thread; all agree to 1e-10 before they are timed. CasADi runs the
-same program on its virtual machine, and sums over the batch there.
+same program on its virtual machine, and sums over the batch there. With --all, also a random program of every
+elementwise row of the table.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from functools import partial
 
 from autodiff import TABLE
 from tests.benchmarks import peers, problems, random_program
-from tests.benchmarks.measured import BY_HAND, NO_COMPILE, Asked, Maker, measure
-from tests.benchmarks.side_by_side import available
+from tests.benchmarks.measured import BY_HAND, NO_COMPILE, Asked, Maker, made, measure
+from tests.benchmarks.side_by_side import available, interleaved, print_table
 
 NUMBA, NUMPY, CASADI = "clearprop, numba", "clearprop, NumPy", "CasADi SX"
 
@@ -44,13 +45,18 @@ def main(rounds: int = 20) -> Asked:
     return asked
 
 
-def whole_table(rounds: int = 20) -> None:
-    """The same with every elementwise row of the table, which no peer has: for ourselves."""
+def whole_table(rounds: int = 5) -> None:
+    """The same with every elementwise row of the table, which no peer has: beside our own eager engine."""
     rows = [row for row in TABLE.values() if row.partials is not None]
+    eager = "clearprop eager"
     for batch in (1, 64):
         problem = random_program.irregular(rows, 10_000, batch)
-        measure(problem, {"clearprop eager": peers.eager} | ours() if batch == 1 else ours(), rounds, 1)
+        steps, _ = made(problem, {eager: peers.eager} | ours())
+        print_table(f"{problem.title}, batch {batch}", interleaved(steps, rounds), eager)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20).show()
+    given = [int(a) for a in sys.argv[1:] if a.isdigit()]
+    main(*given).show()
+    if "--all" in sys.argv:
+        whole_table(*given)
