@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextvars import Context
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autodiff.chain import fitted, local_derivative
-from autodiff.compiler.plan import COPY, Array, Inner, Plan, Step, is_one_to_one, key_of
+from autodiff.compiler.gathering import ACCUMULATE, Into, settle
+from autodiff.compiler.plan import Array, Inner, Plan, Step, is_one_to_one, key_of
 from autodiff.compiler.program import Program, Recorder
 from autodiff.context import Tracer, observe, traced_by
 from autodiff.graph import Node, new
@@ -158,13 +159,6 @@ class Derivatives:
 
 
 # ── the sweep ────────────────────────────────────────────────────────────────────────────────────────
-class Into(Inner):
-    """Adding to a few entries of a gathered gradient, by a row's ``into``."""
-
-
-ACCUMULATE = Inner(None)  # a contribution to a part of a gathered gradient: settled into writing or adding later
-
-
 def differentiate(
     plan: Plan,
     program: Program,
@@ -208,7 +202,7 @@ def differentiate(
             arrived[args[0]] = gathered[args[0]]  # a view: its gradient stands where it belongs already
             continue
         if op.into is not None and args[0] in gathered:
-            into = _into(op, key_of(params), params)
+            into = Into(None, calls=partial(_add_into, op.into, params))
             plan.steps.append(Step(into, (upstream,), {}, gathered[args[0]], backward=True))
             arrived[args[0]] = gathered[args[0]]
             continue
@@ -222,12 +216,8 @@ def differentiate(
     return derivatives.careless
 
 
-def _into(op: Primitive, key: Any, params: dict[str, Any]) -> Into:
-    return Into(None, calls=lambda upstream, out: [(_call_into, (op.into, out, upstream, params))])
-
-
-def _call_into(into: Any, total: Array, upstream: Array, params: dict[str, Any]) -> None:
-    into(total, upstream, **params)
+def _add_into(into: Any, params: dict[str, Any], upstream: Array, out: Array) -> Any:
+    return [(partial(into, **params), (out, upstream))]
 
 
 def _active(program: Program, gradients: Mapping[int, Any]) -> set[int]:
@@ -266,78 +256,3 @@ def _gather_views(
 
 def _is_view(plan: Plan, value: int) -> bool:
     return plan.sources[value] is not None
-
-
-# ── gathering: which contributions write, and which add ──────────────────────────────────────────────
-def settle(plan: Plan, wanted: Sequence[int]) -> None:
-    """Turn each contribution to a gathered gradient into a write, where it is the first at its place, or an addition.
-
-    Where contributions leave gaps, or overlap others in part, the array is filled with zeros beforehand. A value that
-    is computed for nothing but a write is computed where it is to stand.
-    """
-    places = _Places(plan)
-    gathering = [step for step in plan.steps if step.op is ACCUMULATE or isinstance(step.op, Into)]
-    makers = {step.out: step for step in plan.steps if step.backward and step not in gathering}
-    readers: dict[int, int] = {}
-    for step in plan.steps:
-        for root in {plan.root(a) for a in step.args}:
-            readers[root] = readers.get(root, 0) + 1
-    contributions: dict[int, list[Step]] = {value: [] for value in wanted}
-    for step in gathering:
-        contributions.setdefault(plan.root(step.out), []).append(step)
-    filled, dropped = set(), set()
-    for root, steps in contributions.items():
-        covered = np.zeros(plan.samples[root].size, bool)
-        for step in steps:
-            at = places.of(step.out)
-            before = covered[at]
-            first = not before.any()
-            if not before.all() and (not first or isinstance(step.op, Into)):
-                filled.add(root)
-            covered[at] = True
-            if isinstance(step.op, Into):
-                continue
-            (value,) = step.args
-            if not first:
-                step.op, step.args = add, (step.out, value)
-                continue
-            maker = makers.get(value)
-            if maker is not None and readers[value] == 1:
-                maker.out = step.out
-                dropped.add(step)
-            else:
-                step.op = COPY
-        if not covered.all():
-            filled.add(root)
-    steps, started = [], set()
-    for step in plan.steps:
-        root = plan.root(step.out)
-        if root in filled and root not in started:
-            started.add(root)
-            steps.append(_zeros(root))
-        if step not in dropped:
-            steps.append(step)
-    plan.steps = steps + [_zeros(root) for root in wanted if root in filled and root not in started]
-
-
-def _zeros(root: int) -> Step:
-    return Step(Inner(None, calls=lambda out: [(out.fill, (0,))]), (), {}, root, backward=True)
-
-
-class _Places:
-    """Where the entries of views stand in the flattened array that they are views of."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self._known: dict[int, Array] = {}
-
-    def of(self, value: int) -> Any:
-        if value not in self._known:
-            source = self.plan.sources[value]
-            if source is None:
-                shape = self.plan.samples[value].shape
-                self._known[value] = np.arange(self.plan.samples[value].size).reshape(shape)
-            else:
-                seen, op, params = source
-                self._known[value] = np.asarray(op.array(self.of(seen), **params))
-        return self._known[value]

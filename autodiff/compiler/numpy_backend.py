@@ -13,6 +13,7 @@ import numpy as np
 
 from autodiff.compiler.buffers import arrays_for, needed
 from autodiff.compiler.derivative import differentiate
+from autodiff.compiler.fusion import contracted
 from autodiff.compiler.kernels import Call, calls_of
 from autodiff.compiler.plan import COPY, Array, Plan
 from autodiff.compiler.program import Program
@@ -121,6 +122,7 @@ class _Passes:
                 self.careless = differentiate(plan, program, numbers, gradients, seeds, careful)
             written = [v for v in range(len(plan.samples)) if any(plan.samples[v] is g for g in gradients.values())]
             plan.steps = needed(plan, [*outputs, *written])
+            plan.steps = contracted(plan, outputs)
             arrays = arrays_for(plan, outputs)
         calls: dict[bool, list[Call]] = {False: [], True: []}
         for step in plan.steps:

@@ -54,6 +54,12 @@ def _part(x: Any, index: Any) -> Any:
     parts = index if isinstance(index, tuple) else (index,)
     return x[parts if Ellipsis in parts else (*parts, ...)] if is_basic(index) else None
 
+def _getitem_rule(g: Any, x: Any, out: Any, index: Any) -> Any:
+    parts = index if isinstance(index, tuple) else (index,)
+    if x.size == out.size and is_basic(index) and not builtins.any(isinstance(i, slice) and i.step not in (None, 1) for i in parts):
+        return reshape(g, x.shape)  # all entries in their order
+    return scatter(g, index, x.shape)
+
 def _scatter(values: Any, index: Any, shape: Any) -> Any:
     out = np.zeros(shape, np.asarray(values).dtype)
     _add_at(out, values, index)
@@ -164,7 +170,7 @@ trace        = structural("trace",        lambda x, offset=0, axis1=0, axis2=1: 
     lambda g, x, out, offset, axis1, axis2: diagonal_rule(broadcast_to(expand_dims(g, -1), (*g.shape, len(_diagonal_index(x, offset, axis1, axis2)[1]))), x, out, offset, axis1, axis2), symbol="tr", cases=[([(3, 3)], {}), ([(2, 3, 4)], {"offset": 1, "axis1": 2, "axis2": 0})])
 sort         = structural("sort",         lambda x, axis=-1: np.sort(x, axis=axis, kind="stable"),          _sort_rule, analytic=False,                                                    cases=[([(5,)], {}), ([(2, 3)], {"axis": 0}), ([(2, 3)], {"axis": None})], doc="In rising order; among equals the first stays first, with its own gradient.")
 
-getitem      = structural("getitem",      lambda x, index: np.asarray(x)[index],                            lambda g, x, out, index: scatter(g, index, x.shape), into=_add_at, view=_part, calls=calls.take_rows, symbol="[ ]", text="{0}[...]", latex="{0}[\\cdot]",
+getitem      = structural("getitem",      lambda x, index: np.asarray(x)[index],                            _getitem_rule, into=_add_at, view=_part, calls=calls.take_rows, symbol="[ ]", text="{0}[...]", latex="{0}[\\cdot]",
     cases=[([(2, 3)], {"index": 1}), ([(2, 3)], {"index": (slice(None), slice(None, None, -2))}), ([(4,)], {"index": np.array([0, 0, 1])}), ([(2, 3)], {"index": (np.array([0, 1, 1]), np.array([2, 2, 2]))}), ([(3, 2)], {"index": (None, Ellipsis, 0)})])
 scatter      = structural("scatter",      _scatter,     lambda g, values, out, index, shape: getitem(g, index),                        doc="Zeros of a shape, with the values added at the index (twice where it occurs twice).", cases=[([(3,)], {"index": np.array([0, 0, 2]), "shape": (4,)}), ([(2,)], {"index": (slice(None), 1), "shape": (2, 3)})])
 put          = structural("put",          _put,         lambda g, x, values, out, index: put(g, 0.0, index), lambda g, x, values, out, index: getitem(g, index), numpy=(), doc="A copy of x with x[index] = values.", cases=[([(4,), (2,)], {"index": np.array([3, 1])}), ([(2, 3), ()], {"index": (slice(None), 1)})])
