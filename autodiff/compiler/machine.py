@@ -1,12 +1,13 @@
 """The virtual machine: two sweeps, forward and backward, written as LLVM code from the expressions of the table.
 
-A sweep walks over a list of numbers. It reads ``opcode, count`` and then ``count`` times the operands of that
-operation: so what is to be done is decided once for a run of equal operations, not for each. 0 is the end.
+A sweep walks over a list of numbers, in which an opcode is followed by its operands; END is the last. Each
+operation is a function that ends by jumping to the function of the next opcode.
 
 - Forward, the operands are the slots of the inputs; results are stored in one slot after the other.
-- Backward there is one operation for each edge of the graph. Its operands are where the upstream gradient stands,
-  where what has been gathered for the input so far stands, where the sum goes, and what the derivative reads.
-  The first contribution adds to a slot that holds -0.0, which changes no number.
+- Backward there is one operation for each edge of the graph, and one for all edges of an instruction together. Its
+  operands are where the upstream gradient stands; for each edge where what has been gathered for the input so far
+  stands, and where the sum goes; and what the derivatives read. The first contribution adds to a slot that holds
+  -0.0, which changes no number.
 
 A slot holds as many numbers as there are lanes: 1, or LANES examples side by side.
 """
@@ -14,7 +15,6 @@ A slot holds as many numbers as there are lanes: 1, or LANES examples side by si
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
 from inspect import getsource
@@ -24,37 +24,48 @@ from typing import Any, NamedTuple
 from autodiff.compiler.symbols import BOOLEAN, OUT, UPSTREAM, Expression, Instruction, instructions
 
 LANES = 8
+END = 0
 
 _ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
 _EXACT = frozenset({"sqrt", "fabs", "floor", "ceil", "rint"})  # one machine instruction each, for many lanes at once
 
 
 class Operation(NamedTuple):
-    """What the machine does for one opcode: an expression of ``arity`` inputs (and, backward, of UPSTREAM)."""
+    """What the machine does for one opcode: expressions of ``arity`` inputs (and, backward, of UPSTREAM)."""
 
-    expression: Expression
+    expressions: tuple[Expression, ...]
     arity: int
 
 
-class Table(NamedTuple):
-    """The opcodes of the table's rows.
+Edge = tuple[int, tuple[int, ...]]
+"""An opcode backward, and which slots it reads: the number of an input, or -1 for the result."""
+
+
+class Coded(NamedTuple):
+    """An instruction as the machine does it.
 
     Attributes:
-        forward, backward: the operations; opcode ``i + 1`` is number ``i``.
-        opcodes: of each instruction, forward.
-        edges: of each instruction, for each input the opcode backward and which slots its operation reads: the
-            number of an input, or -1 for the result.
+        opcode: forward.
+        edges: backward, for each input by itself.
+        together: backward, for all inputs.
+    """
+
+    opcode: int
+    edges: tuple[Edge, ...]
+    together: Edge
+
+
+class Table(NamedTuple):
+    """All operations (opcode ``i + 1`` is number ``i``), and how each instruction is made of them.
+
+    Attributes:
+        passes: the opcode backward that hands the upstream gradient on as it is.
     """
 
     forward: list[Operation]
     backward: list[Operation]
-    opcodes: dict[Instruction, int]
-    edges: dict[Instruction, list[tuple[int, tuple[int, ...]]]]
-
-    @property
-    def passes(self) -> int:
-        """The opcode backward that hands the upstream gradient on as it is."""
-        return self.backward.index(Operation(UPSTREAM, 0)) + 1
+    coded: dict[Instruction, Coded]
+    passes: int
 
     def fingerprint(self) -> str:
         """Changes with every change of what the machine does."""
@@ -67,19 +78,20 @@ def table() -> Table:
     """The operations of all rows; what is the same for two rows is one operation."""
     forward: dict[Operation, int] = {}
     backward: dict[Operation, int] = {}
-    opcodes: dict[Instruction, int] = {}
-    edges: dict[Instruction, list[tuple[int, tuple[int, ...]]]] = {}
+    coded = {}
+
+    def edge(expressions: tuple[Expression, ...]) -> Edge:
+        reads = tuple(dict.fromkeys(x for expression in expressions for x in _reads(expression)))
+        order = {number: position for position, number in enumerate(reads)}
+        operation = Operation(tuple([_renumbered(x, order) for x in expressions]), len(reads))
+        return backward.setdefault(operation, len(backward) + 1), reads
+
     for instruction in instructions():
-        operation = Operation(instruction.forward(), len(instruction.numbered))
-        opcodes[instruction] = forward.setdefault(operation, len(forward) + 1)
-        edges[instruction] = []
-        for k in range(instruction.row.arity or 0):
-            expression = instruction.backward(k)
-            read = tuple(dict.fromkeys(_reads(expression)))
-            order = {number: position for position, number in enumerate(read)}
-            operation = Operation(_renumbered(expression, order), len(read))
-            edges[instruction].append((backward.setdefault(operation, len(backward) + 1), read))
-    return Table(list(forward), list(backward), opcodes, edges)
+        operation = Operation((instruction.forward(),), len(instruction.numbered))
+        opcode = forward.setdefault(operation, len(forward) + 1)
+        flows = tuple([instruction.backward(k) for k in range(instruction.row.arity or 0)])
+        coded[instruction] = Coded(opcode, tuple([edge((flow,)) for flow in flows]), edge(flows))
+    return Table(list(forward), list(backward), coded, backward[Operation((UPSTREAM,), 0)])
 
 
 def _reads(expression: Expression) -> Iterator[int]:
@@ -170,26 +182,6 @@ class _Writer:
         return phi
 
 
-@contextmanager
-def _counted(builder: Any, count: Any, *carried: Any) -> Iterator[tuple[list[Any], Callable[..., None]]]:
-    """A loop that runs ``count`` times, at least once; yields what is carried round, and takes the next of it."""
-    before = builder.block
-    body = builder.append_basic_block("body")
-    builder.branch(body)
-    builder.position_at_end(body)
-    phis = [builder.phi(x.type) for x in (count, *carried)]
-    for phi, x in zip(phis, (count, *carried), strict=True):
-        phi.add_incoming(x, before)
-    following: list[Any] = []
-    yield phis[1:], lambda *x: following.extend(x)
-    left = builder.sub(phis[0], count.type(1))
-    for phi, x in zip(phis, (left, *following), strict=True):
-        phi.add_incoming(x, builder.block)
-    after = builder.append_basic_block("after")
-    builder.cbranch(builder.icmp_signed("!=", left, count.type(0)), body, after)
-    builder.position_at_end(after)
-
-
 def sweep(module: Any, backward: bool, lanes: int) -> Any:
     """A function ``(code, values, gradients or the first slot to store, active lanes)`` of an LLVM module."""
     from llvmlite import ir
@@ -197,89 +189,75 @@ def sweep(module: Any, backward: bool, lanes: int) -> Any:
     name = f"{'backward' if backward else 'forward'}_{lanes}"
     if name in module.globals:
         return module.globals[name]
-    index, wide = ir.IntType(32), ir.IntType(64)
-    at, numbers = index.as_pointer(), ir.DoubleType().as_pointer()
-    operations = [
-        _run_of(module, operation, opcode, backward, lanes)
-        for opcode, operation in enumerate(table().backward if backward else table().forward, 1)
-    ]
-    entries = ir.GlobalVariable(module, ir.ArrayType(operations[0].type, len(operations)), f"{name}_operations")
-    entries.initializer = ir.Constant(entries.value_type, operations)
+    numbers, index, wide = ir.DoubleType().as_pointer(), ir.IntType(32), ir.IntType(64)
+    kind = ir.FunctionType(ir.VoidType(), [index.as_pointer(), numbers, numbers, wide])
+    operations = table().backward if backward else table().forward
+    functions = [ir.Function(module, kind, name)]
+    functions += [ir.Function(module, kind, f"{name}_{opcode}") for opcode in range(len(operations) + 1)]
+    start, end, *_ = functions
+    entries = ir.GlobalVariable(module, ir.ArrayType(kind.as_pointer(), len(functions) - 1), f"{name}_operations")
+    entries.initializer = ir.Constant(entries.value_type, functions[1:])
     entries.global_constant = True
     entries.linkage = "internal"
+    for function in functions:
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        function.attributes.add("optsize")
 
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [at, numbers, numbers, wide]), name)
-    function.linkage = "internal"
-    start, values, other, active = function.args
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
-    entry, dispatch, step, end = builder.block, *[function.append_basic_block(x) for x in ("dispatch", "step", "end")]
-    builder.branch(dispatch)
-    builder.position_at_end(dispatch)
-    code, store = builder.phi(at), builder.phi(numbers)
-    opcode = builder.load(code)
-    builder.cbranch(builder.icmp_signed("==", opcode, index(0)), end, step)
-    builder.position_at_end(step)
-    count = builder.zext(builder.load(builder.gep(code, [index(1)])), wide)
-    operation = builder.load(builder.gep(entries, [index(0), builder.sub(opcode, index(1))]))
-    following = builder.call(operation, [code, values, store, active, wide(lanes)])
-    further = store if backward else builder.gep(store, [builder.mul(count, wide(lanes))])
-    builder.branch(dispatch)
-    for phi, first, later in ((code, start, following), (store, other, further)):
-        phi.add_incoming(first, entry)
-        phi.add_incoming(later, step)
-    builder.position_at_end(end)
-    builder.ret_void()
-    return function
+    def go_on(builder: Any, code: Any, values: Any, other: Any, active: Any) -> None:
+        """The operation at ``code`` takes over."""
+        operation = builder.load(builder.gep(entries, [index(0), builder.load(code)]))
+        builder.call(operation, [code, values, other, active], tail="musttail")
+        builder.ret_void()
+
+    go_on(ir.IRBuilder(start.append_basic_block()), *start.args)
+    ir.IRBuilder(end.append_basic_block()).ret_void()
+    for function, operation in zip(functions[2:], operations, strict=True):
+        builder = ir.IRBuilder(function.append_basic_block())
+        go_on(builder, *_do(builder, operation, backward, lanes, *function.args))
+    return start
 
 
-def _run_of(module: Any, operation: Operation, opcode: int, backward: bool, lanes: int) -> Any:
-    """A function ``(code, values, gradients or slot to store, active lanes, lanes)`` that does one run.
-
-    It returns where the code goes on. What calls C's functions goes from lane to lane, and so serves any number of
-    them; the rest computes all lanes at once.
-    """
+def _do(
+    builder: Any, operation: Operation, backward: bool, lanes: int, code: Any, values: Any, other: Any, active: Any
+) -> tuple[Any, ...]:
+    """Do the operation at ``code``; returns the same arguments for the next one."""
     from llvmlite import ir
 
-    one_by_one = calls(operation.expression)
-    name = f"{'backward' if backward else 'forward'}_{'any' if one_by_one else lanes}_operation_{opcode}"
-    if name in module.globals:
-        return module.globals[name]
-    number, index, wide = ir.DoubleType(), ir.IntType(32), ir.IntType(64)
-    at, numbers = index.as_pointer(), number.as_pointer()
-    function = ir.Function(module, ir.FunctionType(at, [at, numbers, numbers, wide, wide]), name)
-    function.linkage = "internal"
-    function.attributes.add("noinline")
-    code, values, other, active, stride = function.args
-    stride = stride if one_by_one else wide(lanes)
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    index, wide = ir.IntType(32), ir.IntType(64)
 
-    def slot(base: Any, operands: Any, position: int) -> Any:
-        number = builder.zext(builder.load(builder.gep(operands, [index(position)])), wide)
-        return builder.gep(base, [builder.mul(number, stride)])
+    def slot(base: Any, position: int) -> Any:
+        """The address of the slot whose number stands in the code."""
+        number = builder.zext(builder.load(builder.gep(code, [index(position)])), wide)
+        return builder.gep(base, [builder.mul(number, wide(lanes))])
 
-    count = builder.load(builder.gep(code, [index(1)]))
-    with _counted(builder, count, builder.gep(code, [index(2)]), other) as ((operands, target), go_on):
-        fixed = 3 if backward else 0
-        slots = [slot(other, operands, i) for i in range(fixed)] if backward else [None, None, target]
-        slots += [slot(values, operands, fixed + i) for i in range(operation.arity)]
-        if one_by_one:
-            with _counted(builder, active, wide(0)) as ((lane,), next_lane):
-                _apply(builder, number, operation, [x and builder.gep(x, [lane]) for x in slots])
-                next_lane(builder.add(lane, wide(1)))
-        else:
-            kind = number if lanes == 1 else ir.VectorType(number, lanes)
-            _apply(builder, kind, operation, [x and builder.bitcast(x, kind.as_pointer()) for x in slots])
-        operands = builder.gep(operands, [index(fixed + operation.arity)])
-        go_on(operands, target if backward else builder.gep(target, [stride]))
-    builder.ret(operands)
-    return function
+    given = 1 + 2 * len(operation.expressions) if backward else 0
+    slots = [slot(other, 1 + i) for i in range(given)] or [None, None, other]
+    slots += [slot(values, 1 + given + i) for i in range(operation.arity)]
+    if lanes == 1 or not any([calls(x) for x in operation.expressions]):
+        kind = ir.DoubleType() if lanes == 1 else ir.VectorType(ir.DoubleType(), lanes)
+        _compute(builder, kind, operation, [x and builder.bitcast(x, kind.as_pointer()) for x in slots])
+    else:  # a function of C's takes one lane after the other
+        before, loop, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        lane = builder.phi(wide)
+        lane.add_incoming(wide(0), before)
+        _compute(builder, ir.DoubleType(), operation, [x and builder.gep(x, [lane]) for x in slots])
+        following = builder.add(lane, wide(1))
+        lane.add_incoming(following, builder.block)
+        builder.cbranch(builder.icmp_signed("<", following, active), loop, after)
+        builder.position_at_end(after)
+    code = builder.gep(code, [index(1 + given + operation.arity)])
+    return code, values, other if backward else builder.gep(other, [index(lanes)]), active
 
 
-def _apply(builder: Any, kind: Any, operation: Operation, slots: Sequence[Any]) -> None:
-    upstream, gathered, target, *inputs = slots
+def _compute(builder: Any, kind: Any, operation: Operation, slots: Sequence[Any]) -> None:
+    """From slots to slots: upstream, for each result what it is added to and where it goes, what is read."""
     load: Callable[[Any], Any] = lambda slot: slot and builder.load(slot, align=8)
-    write = _Writer(builder, kind, [load(x) for x in inputs], load(upstream))
-    result = write(operation.expression)
-    if gathered is not None:
-        result = builder.fadd(load(gathered), result)
-    builder.store(result, target, align=8)
+    ends = 1 + 2 * len(operation.expressions)
+    write = _Writer(builder, kind, [load(x) for x in slots[ends:]], load(slots[0]))
+    results = [write(x) for x in operation.expressions]
+    for result, gathered, target in zip(results, slots[1:ends:2], slots[2:ends:2], strict=True):
+        result = result if gathered is None else builder.fadd(load(gathered), result)
+        builder.store(result, target, align=8)

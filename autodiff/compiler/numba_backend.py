@@ -41,27 +41,18 @@ class Tape:
     def __init__(
         self, program: Program, wrt_shared: bool = True, wrt_varying: bool = False, dtype: Any = np.float64
     ) -> None:
-        self.code = encode(program, wrt_shared, wrt_varying)
-        self.shared, self.varying = len(program.shared), len(program.varying)
-        self.wrt_shared, self.wrt_varying = wrt_shared, wrt_varying
-        self.outputs = len(program.outputs)
-        self.dtype = np.dtype(dtype)
         self.run = _machine()
-        self.idle: dict[int, list[Any]] = {1: [], LANES: []}  # work arrays that no thread is using
-
-    def _work(self, batch: int) -> tuple[list[Any], Any]:
-        lanes = 1 if batch == 1 else LANES
-        idle = self.idle[lanes]
-        try:
-            return idle, idle.pop()
-        except IndexError:
-            values = np.zeros((self.code.slots, lanes))
-            values[: len(self.code.constants)] = self.code.constants[:, None]
-            return idle, (values, np.full((self.code.gradients, lanes), -0.0))
+        self.code = encode(program, wrt_shared, wrt_varying)
+        self.first = len(self.code.constants)
+        self.shared, self.varying, self.outputs = map(len, (program.shared, program.varying, program.outputs))
+        self.wrt_shared, self.wrt_varying = wrt_shared, wrt_varying
+        self.dtype = np.dtype(dtype)
+        self.idle_one: list[tuple[Any, Any]] = []  # work arrays that no thread is using, for one example ...
+        self.idle_many: list[tuple[Any, Any]] = []  # ... and for a batch
 
     def forward(self, P: Any, X: Any) -> Any:
         """The outputs, (n_outputs, B), for parameters of shape (n_shared,) and inputs of shape (n_varying, B)."""
-        return self._run(P, X, _NONE, False)[0]
+        return self._run(P, X, None, False)[0]
 
     def value_and_grad(self, P: Any, X: Any, seed: Any, per_example: bool = False) -> tuple[Any, Any, Any]:
         """The outputs, and the gradients of the sum of ``seed * outputs``.
@@ -75,94 +66,125 @@ class Tape:
         Returns:
             The outputs (n_outputs, B), the gradients of the parameters, (n_shared,) or, per example, (n_shared, B),
             and of the inputs, (n_varying, B); None for those that were not asked for.
+
+        Raises:
+            ValueError: an array has another shape.
         """
         return self._run(P, X, seed, per_example)
 
     def _run(self, P: Any, X: Any, seed: Any, per_example: bool) -> tuple[Any, Any, Any]:
-        P, X, seed = (np.ascontiguousarray(x, dtype=np.float64) for x in (P, X, seed))
-        batch = X.shape[1]
-        self._check(P, X, seed, batch)
-        backward = seed is not _NONE
-        code = self.code
+        P = np.ascontiguousarray(P, np.float64)
+        X = np.ascontiguousarray(X, np.float64)
+        batch = X.shape[-1]
+        _check("P", P, (self.shared,))
+        _check("X", X, (self.varying, batch))
         out = np.empty((self.outputs, batch))
-        dP = np.empty((self.shared if self.wrt_shared and backward else 0, batch if per_example else 1))
-        dX = np.empty((self.varying if self.wrt_varying and backward else 0, batch))
-        idle, work = self._work(batch)
+        dP = dX = _NOTHING
+        if seed is None:
+            seed = _NOTHING
+        else:
+            seed = np.ascontiguousarray(seed, np.float64)
+            _check("seed", seed, (self.outputs, batch))
+            if self.wrt_shared:
+                dP = np.empty((self.shared, batch if per_example else 1))
+            if self.wrt_varying:
+                dX = np.empty((self.varying, batch))
+        idle = self.idle_one if batch == 1 else self.idle_many
+        values, gradients = work = idle.pop() if idle else self._work(1 if batch == 1 else LANES)
+        code = self.code
         self.run(
-            code.forward, code.backward, *work, code.outputs, code.seeds, len(code.constants), P, X, seed, out, dP, dX
+            code.forward,
+            code.backward,
+            values,
+            gradients,
+            code.outputs,
+            code.seeds,
+            self.first,
+            P,
+            X,
+            seed,
+            out,
+            dP,
+            dX,
         )
         idle.append(work)
-        if self.dtype != np.float64:
+        if self.dtype is not _FLOAT64:
             out, dP, dX = (x.astype(self.dtype) for x in (out, dP, dX))
-        gradient = None if not self.wrt_shared else dP if per_example else dP[:, 0]
-        return out, gradient, dX if self.wrt_varying else None
+        per_leaf = dP if per_example else dP[:, 0] if self.wrt_shared and seed is not _NOTHING else None
+        return out, per_leaf if self.wrt_shared else None, dX if self.wrt_varying else None
 
-    def _check(self, P: Any, X: Any, seed: Any, batch: int) -> None:
-        expected = (self.shared,), (self.varying, batch), (self.outputs, batch)
-        for name, x, shape in zip(("P", "X", "seed"), (P, X, seed), expected, strict=True):
-            if x.shape != shape and x is not _NONE:
-                raise ValueError(f"{name} has shape {x.shape}, and this program needs {shape}")
-
-
-_NONE = np.empty((0, 0))
+    def _work(self, lanes: int) -> tuple[Any, Any]:
+        """Arrays to work in; a thread takes them for the length of a call."""
+        values = np.zeros((self.code.slots, lanes))
+        values[: self.first] = self.code.constants[:, None]
+        return values, np.full((self.code.gradients, lanes), -0.0)
 
 
-def _run_all(forward, backward, values, gradients, outputs, seeds, shared, P, X, seed, out, dP, dX):  # type: ignore
-    """Both sweeps over a batch; what numba compiles."""
-    lanes = values.shape[1]
-    batch = X.shape[1]
-    size = values.itemsize * lanes
-    varying = shared + len(P)
-    first = values.ctypes.data + size * (varying + len(X))
-    summed = dP.shape[1] != batch or batch == 1
+_FLOAT64 = np.dtype(np.float64)
+_NOTHING = np.empty((0, 0))
+
+
+def _check(name: str, x: Any, shape: tuple[int, ...]) -> None:
+    if x.shape != shape:
+        raise ValueError(f"{name} has shape {x.shape}, and this program needs {shape}")
+
+
+def _run_all(forward, backward, values, gradients, outputs, seeds, first, P, X, seed, out, dP, dX):  # type: ignore
+    """Both sweeps over a batch, in as many steps as the lanes need; numba compiles it.
+
+    The slots from ``first`` on hold the shared leaves, then the varying ones, then results.
+    """
+    lanes, batch = values.shape[1], X.shape[1]
+    varying = first + len(P)
+    results = values.ctypes.data + values.itemsize * lanes * (varying + len(X))
+    leaves = 1 + len(dP) + len(dX)
+    summed = dP.shape[1] != batch
     for i in range(len(P)):
         for lane in range(lanes):
-            values[shared + i, lane] = P[i]
+            values[first + i, lane] = P[i]
     for i in range(1, 1 + len(dP)):
         for lane in range(lanes):
             gradients[i, lane] = -0.0
+    # The step that does not fill the lanes is the first: what its idle lanes have gathered is cleared away.
+    active = batch % lanes or lanes
     start = 0
     while start < batch:
-        # What does not fill the lanes comes first, so that the idle lanes can be cleared of what they gathered.
-        active = (batch - start) % lanes or lanes
         for i in range(len(X)):
-            for lane in range(lanes):
-                values[varying + i, lane] = X[i, start + min(lane, active - 1)]
-        if lanes == 1:
-            _sweep(0, 1, forward.ctypes.data, values.ctypes.data, first, active)
-        else:
-            _sweep(0, LANES, forward.ctypes.data, values.ctypes.data, first, active)
-        for o in range(len(outputs)):
             for lane in range(active):
-                out[o, start + lane] = values[outputs[o], lane]
+                values[varying + i, lane] = X[i, start + lane]
+        if lanes == 1:
+            _sweep(0, 1, forward.ctypes.data, values.ctypes.data, results, active)
+        else:
+            _sweep(0, LANES, forward.ctypes.data, values.ctypes.data, results, active)
+        for i in range(len(outputs)):
+            for lane in range(active):
+                out[i, start + lane] = values[outputs[i], lane]
         if len(seed):
-            leaves = 1 + len(dP) + len(dX)
             for i in range(1 + len(dP) if summed else 1, leaves):
                 for lane in range(lanes):
                     gradients[i, lane] = -0.0
-            for o in range(len(outputs)):
-                if seeds[o] >= leaves:
-                    for lane in range(lanes):
-                        gradients[seeds[o], lane] = -0.0
-            for o in range(len(outputs)):
+            for i in range(len(outputs)):
+                for lane in range(lanes):
+                    if seeds[i] >= leaves:
+                        gradients[seeds[i], lane] = -0.0
+            for i in range(len(outputs)):
                 for lane in range(active):
-                    gradients[seeds[o], lane] += seed[o, start + lane]
+                    gradients[seeds[i], lane] += seed[i, start + lane]
             if lanes == 1:
                 _sweep(1, 1, backward.ctypes.data, values.ctypes.data, gradients.ctypes.data, active)
             else:
                 _sweep(1, LANES, backward.ctypes.data, values.ctypes.data, gradients.ctypes.data, active)
-            if summed:
-                for i in range(1, 1 + len(dP)):
-                    for lane in range(active, lanes):
-                        gradients[i, lane] = -0.0
-            else:
-                for i in range(len(dP)):
-                    for lane in range(active):
-                        dP[i, start + lane] = gradients[1 + i, lane] + 0.0
             for i in range(len(dX)):
                 for lane in range(active):
                     dX[i, start + lane] = gradients[1 + len(dP) + i, lane] + 0.0
+            for i in range(len(dP)):
+                for lane in range(active):
+                    if not summed:
+                        dP[i, start + lane] = gradients[1 + i, lane] + 0.0
+                for lane in range(active, lanes):
+                    gradients[1 + i, lane] = -0.0
         start += active
+        active = lanes
     if summed:
         for i in range(len(dP)):
             total = 0.0
