@@ -238,7 +238,7 @@ def _gather_views(
         op, args = program.ops[n], program.args[n]
         if op is not None and len(args) == 1 and n in numbers:
             whole, part = plan.samples[numbers[args[0]]], plan.samples[numbers[n]]
-            is_part = _is_view(plan, numbers[n]) and part.size < whole.size and is_one_to_one(part)
+            is_part = op.moves and _is_view(plan, numbers[n]) and part.size < whole.size and is_one_to_one(part)
             if is_part or (op.into is not None and whole.ndim and not _is_view(plan, numbers[n])):
                 parts.add(args[0])
     for n in sorted(active):
@@ -246,7 +246,7 @@ def _gather_views(
             continue
         op, args = program.ops[n], program.args[n]
         if op is not None and len(args) == 1 and args[0] in gathered:
-            view = plan.look(gathered[args[0]], op, program.params[n] or {}) if _is_view(plan, numbers[n]) else None
+            view = plan.look(gathered[args[0]], op, program.params[n] or {}) if op.moves and _is_view(plan, numbers[n]) else None
             if view is not None and is_one_to_one(plan.samples[view]):
                 gathered[n] = view
                 continue

@@ -108,7 +108,7 @@ class _Settlement:
         If others read it, it must stay as it is there, and its views must be views there too.
         """
         plan, maker = self.plan, self.makers.get(value)
-        if maker is None or maker.out != value:
+        if maker is None or plan.sources[value] is not None:  # stands somewhere else already
             return False
         if self.readers[value] > 1 and changes:
             return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import Context
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from autodiff.compiler.fusion import contracted
 from autodiff.compiler.kernels import Call, calls_of
 from autodiff.compiler.plan import COPY, Array, Plan
 from autodiff.compiler.program import Program
+from autodiff.errors import in_context
+
+_RAISED = (ValueError, IndexError, TypeError, np.linalg.LinAlgError)  # what NumPy raises at arrays that do not fit
 
 
 class Replay:
@@ -164,7 +168,12 @@ def _evaluated(plan: Plan, program: Program, leaves: Mapping[int, Array]) -> dic
     for n in sorted(used):
         op = program.ops[n]
         if op is not None:
-            numbers[n] = plan.apply(op, tuple([numbers[a] for a in program.args[n]]), program.params[n] or {})
+            args, params = tuple([numbers[a] for a in program.args[n]]), program.params[n] or {}
+            try:
+                numbers[n] = plan.apply(op, args, params)
+            except _RAISED as error:
+                shapes = [SimpleNamespace(label=None, shape=plan.samples[a].shape) for a in args]
+                raise in_context(error, op, shapes, params) from error
         elif n in program.constants:
             numbers[n] = plan.add_given(np.asarray(program.constants[n]), constant=True)
         else:

@@ -83,7 +83,7 @@ def _inside(x: Any, low: Any, high: Any) -> Any:
 
 
 # ── arithmetic ───────────────────────────────────────────────────────────────────────────────────────
-identity   = elementwise("identity",   lambda x: x,  lambda x: x,   1,  numpy=(), text="{0}", latex="{0}", symbol="=", doc="The same number, as a node of its own.")
+identity   = elementwise("identity",   lambda x: x,  lambda x: x,   1,  moves=True, numpy=(), text="{0}", latex="{0}", symbol="=", doc="The same number, as a node of its own.")
 add        = elementwise("add",        op.add,       np.add,        1,  1,  symbol="+", text="{0} + {1}", latex="{0} + {1}", operator="add")
 subtract   = elementwise("subtract",   op.sub,       np.subtract,   1, -1,  symbol="−", text="{0} - {1}", latex="{0} - {1}", operator="sub")
 multiply   = elementwise("multiply",   op.mul,       np.multiply,   lambda a, b, out: b,     lambda a, b, out: a,         symbol="×", text="{0} * {1}", latex=r"{0} \cdot {1}", operator="mul")

@@ -43,6 +43,7 @@ class Primitive:
     variadic: bool = False                  # ... or, for any number of inputs, one (k, upstream, inputs, out, **params) -> contribution
     into: Any = None                        # structural, of one input: (total, upstream, **params) adds the contribution to an array in place,
                                             # for rows that touch a small part of their input
+    moves: bool = False                     # the result has entries of the input as they are: if NumPy gives a view, so may its gradient be
     view: Any = None                        # (x, **params): the result as a view of x, where NumPy would answer with a number
     calls: Any = None                       # (*inputs, out, **params) -> [(function, arguments), ...]: calls that write into ``out`` what ``array``
                                             # gives, bit for bit, or None; for a program that runs many times (ufuncs need none)
