@@ -23,7 +23,9 @@ from typing import Any, NamedTuple
 
 from autodiff.compiler.symbols import BOOLEAN, OUT, UPSTREAM, Expression, Instruction, instructions
 
-LANES = 8
+LANES = 16
+"""Examples side by side. More of them share the cost of each step, and fewer of their numbers stay in the cache."""
+
 END = 0
 
 _ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
@@ -183,7 +185,7 @@ class _Writer:
 
 
 def sweep(module: Any, backward: bool, lanes: int) -> Any:
-    """A function ``(code, values, gradients or the first slot to store, active lanes)`` of an LLVM module."""
+    """A function ``(code, values, gradients or where the first result goes, active lanes)`` of an LLVM module."""
     from llvmlite import ir
 
     name = f"{'backward' if backward else 'forward'}_{lanes}"
@@ -202,7 +204,6 @@ def sweep(module: Any, backward: bool, lanes: int) -> Any:
     for function in functions:
         function.linkage = "internal"
         function.attributes.add("noinline")
-        function.attributes.add("optsize")
 
     def go_on(builder: Any, code: Any, values: Any, other: Any, active: Any) -> None:
         """The operation at ``code`` takes over."""

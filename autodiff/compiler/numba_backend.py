@@ -1,12 +1,12 @@
 """Scalar programs on one virtual machine, for programs without regular blocks and for small batches.
 
-The machine is compiled once for all programs, by numba, and kept in numba's cache on disk
-(``pip install "clearprop[fast]"``). A new program costs its own code only, which is a list of numbers.
+The machine is compiled once for all programs, by numba, which takes seconds, and is kept in numba's cache on disk.
+A new program then costs no more than its own code, a list of numbers.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from types import FunctionType
 from typing import Any
@@ -86,17 +86,19 @@ class Tape:
             seed = np.ascontiguousarray(seed, np.float64)
             _check("seed", seed, (self.outputs, batch))
             if self.wrt_shared:
-                dP = np.empty((self.shared, batch if per_example else 1))
+                dP = np.zeros((self.shared, batch if per_example else 1))
             if self.wrt_varying:
-                dX = np.empty((self.varying, batch))
+                dX = np.zeros((self.varying, batch))
         idle = self.idle_one if batch == 1 else self.idle_many
-        values, gradients = work = idle.pop() if idle else self._work(1 if batch == 1 else LANES)
+        try:
+            work = idle.pop()
+        except IndexError:
+            work = self._work(1 if batch == 1 else LANES)
         code = self.code
         self.run(
             code.forward,
             code.backward,
-            values,
-            gradients,
+            *work,
             code.outputs,
             code.seeds,
             self.first,
@@ -130,7 +132,7 @@ def _check(name: str, x: Any, shape: tuple[int, ...]) -> None:
 
 
 def _run_all(forward, backward, values, gradients, outputs, seeds, first, P, X, seed, out, dP, dX):  # type: ignore
-    """Both sweeps over a batch, in as many steps as the lanes need; numba compiles it.
+    """Both sweeps over a batch, so many examples at a time as there are lanes; numba compiles it.
 
     The slots from ``first`` on hold the shared leaves, then the varying ones, then results.
     """
@@ -217,11 +219,15 @@ def _machine() -> Any:
 
         return types.void(backward, lanes, types.uintp, types.uintp, types.uintp, types.int64), generate
 
-    # numba names the files of its cache after the function; so this machine is told from any other.
+    # numba names the files of its cache after the function: so this machine is told from any other.
     names = {**globals(), "_sweep": intrinsic(prefer_literal=True)(typed)}
     run = FunctionType(_run_all.__code__, names, f"machine_{table().fingerprint()}")
     run.__module__, run.__qualname__ = __name__, run.__name__
     vector, matrix = types.Array(types.float64, 1, "C"), types.Array(types.float64, 2, "C")
     code = types.Array(types.int32, 1, "C")
     signature = types.void(code, code, matrix, matrix, code, code, types.int64, vector, *[matrix] * 5)
-    return numba.njit(signature, cache=True, nogil=True, error_model="numpy")(run)
+    compiled = partial(numba.njit, signature, nogil=True, error_model="numpy")
+    try:
+        return compiled(cache=True)(run)
+    except RuntimeError:  # there is no folder that numba may write to
+        return compiled()(run)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,7 +21,7 @@ from autodiff.compiler.machine import LANES, table
 from autodiff.compiler.numba_backend import Tape, Unsupported
 from autodiff.compiler.program import Program, Recorder
 
-pytest.importorskip("numba")
+numba = pytest.importorskip("numba")
 
 GRID = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.5, 3.0, 0.3, -709.5, 745.0, 1e-310, 1e200, -1e200]
 GRID += [math.inf, -math.inf, math.nan]
@@ -134,6 +136,51 @@ def test_random_programs(program, batch, seed):
     bound = np.finfo(float).eps * (batch + 1) * np.abs(actual[1]).sum(axis=1)
     assert (np.abs(summed[1] - actual[1].sum(axis=1)) <= bound)[finite].all()
     assert np.isnan(summed[1][np.isnan(actual[1]).any(axis=1)]).all()
+
+
+def test_every_elementwise_row_is_in_the_machine():
+    rows = {row.name for row in ad.TABLE.values() if row.partials is not None and row.array.__module__ != __name__}
+    assert rows <= {instruction.row.name for instruction in table().coded}
+
+
+def test_a_gradient_that_is_only_handed_on_takes_no_step():
+    program = traced(lambda P, X: [P[0] * X[0] + P[1] * X[1] + P[2]], [1.0, 2.0, 3.0], [4.0, 5.0])
+    code = Tape(program).code
+    product, handed_on = 5, 4  # how many numbers one edge takes
+    assert len(code.backward) == 2 * product + handed_on + 1  # the sums took none, but for that of the parameter
+
+
+def test_where_the_cache_cannot_be_written(monkeypatch):
+    tape = Tape(traced(lambda P, X: [P[0] * X[0]], [1.0], [3.0]))
+    uncached = []
+
+    def njit(*args, cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        uncached.append(args)
+        return lambda run: tape.run
+
+    monkeypatch.setattr(numba, "njit", njit)
+    numba_backend._machine.cache_clear()
+    assert numba_backend._machine() is tape.run
+    assert len(uncached) == 1
+    numba_backend._machine.cache_clear()
+
+
+def test_two_processes_compile_the_machine_at_once(tmp_path):
+    code = """
+from autodiff.compiler.numba_backend import Tape
+from tests.autodiff.compiler.test_numba_backend import traced
+import autodiff as ad
+print(Tape(traced(lambda P, X: [ad.exp(P[0]) * X[0]], [0.0], [3.0])).forward([0.0], [[3.0, 4.0]]).tolist())
+"""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    start = lambda: subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+    with start() as one, start() as other:
+        for process in (one, other):
+            out, _ = process.communicate(timeout=300)
+            assert (process.returncode, out.strip()) == (0, "[[3.0, 4.0]]")
+    assert len(list(tmp_path.rglob("*.nbi"))) == 1
 
 
 def test_gradients_of_some_leaves_only():
