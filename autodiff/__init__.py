@@ -10,8 +10,9 @@
 
 from autodiff.anomaly import detect_anomaly
 from autodiff.check import check_gradients
+from autodiff.compiler.compiled import compile
 from autodiff.context import enable_grad, no_grad, observe, scope
-from autodiff.errors import AnomalyError, AutodiffError, ExactError, GradientMismatchError, GraphError
+from autodiff.errors import AnomalyError, AutodiffError, ExactError, GradientMismatchError, GraphError, TraceError
 from autodiff.explanation import Explanation, explain
 from autodiff.graph import Node
 from autodiff.origins import source_lines
@@ -156,6 +157,7 @@ __all__ = [
     "Primitive",
     "TABLE",
     "Tensor",
+    "TraceError",
     "Value",
     "abs",
     "add",
@@ -172,6 +174,7 @@ __all__ = [
     "check_gradients",
     "cholesky",
     "clip",
+    "compile",
     "concatenate",
     "cos",
     "cosh",

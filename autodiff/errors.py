@@ -27,6 +27,10 @@ class GradientMismatchError(AutodiffError, AssertionError):
     """``check_gradients`` found a gradient that differs from its reference."""
 
 
+class TraceError(AutodiffError, TypeError):
+    """A function cannot be compiled: what it does depends on more than a trace of one example shows."""
+
+
 def describe(x: Any) -> str:
     """What was given, in a few words: ``a Tensor of shape (3,)``, ``the str 'cat'``."""
     data = getattr(x, "_held", x)

@@ -1,0 +1,357 @@
+"""Arguments of a compiled function: taken apart into runs of numbers, and gradients put together in their form.
+
+A *run* is what is copied at one go: an array, a list of numbers or of Values, the parameters of a model. Its
+numbers stand side by side in the vector of parameters or, where they vary over the batch, in the matrix of inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from autodiff.errors import TraceError, describe
+from autodiff.graph import Node
+from autodiff.tensor import Tensor
+from autodiff.value import Value
+
+_NUMBERS = frozenset({float, int})
+_STATIC = (bool, str, bytes, type(None), np.bool_)
+REAL = "fiub"
+
+
+# ── a key for what is the same for all calls that share a trace ──────────────────────────────────────
+def collect(x: Any, found: list[Any]) -> Any:
+    """The runs of an argument that all examples share, in order, to ``found``; and a key of its structure.
+
+    Raises:
+        TraceError: a number is no float.
+    """
+    kind = type(x)
+    if kind is np.ndarray:
+        found.append(x)
+        return x.dtype.char, x.shape
+    if kind is list or kind is tuple:
+        kinds = set(map(type, x))
+        if kinds and (kinds == {Value} or kinds <= _NUMBERS):
+            found.append(x)
+            return kind, len(x), Value in kinds
+        return kind, *[collect(part, found) for part in x]
+    if kind is float or kind is int:
+        found.append(x)
+        return float
+    if isinstance(x, Node):
+        found.append(x)
+        return (kind, x._held.dtype.char, x._held.shape) if isinstance(x, Tensor) else kind
+    if isinstance(x, dict):
+        return kind, tuple(x), *[collect(part, found) for part in x.values()]
+    if isinstance(x, list | tuple):
+        return kind, *[collect(part, found) for part in x]
+    if isinstance(x, _STATIC):
+        return "static", kind, x
+    if isinstance(x, np.generic | np.ndarray):
+        found.append(x)
+        return x.dtype.char, x.shape
+    if parameters := parameters_of(x):
+        found.append(parameters)
+        return "parameters", Same(x), tuple(map(id, parameters))
+    if isinstance(x, complex) or hasattr(x, "numerator"):
+        raise TraceError(f"compiled functions compute with floats, and were given {describe(x)}; write float(...)")
+    return "static", kind, Same(x)
+
+
+class Same:
+    """A key that is equal for one and the same object only, which it keeps alive."""
+
+    __slots__ = ("thing",)
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.thing is self.thing
+
+
+def parameters_of(x: Any) -> list[Node] | None:
+    """What the method ``parameters()`` of a model lists; None where ``x`` is no model."""
+    method = getattr(x, "parameters", None)
+    if method is None or isinstance(x, type) or not callable(method):
+        return None
+    parameters = list(method())
+    return parameters if all(isinstance(p, Node) for p in parameters) else None
+
+
+def collect_batch(x: Any, axis: Any, found: list[Any], name: str) -> Any:
+    """The same for an argument with one entry per example along ``axis`` (which may be a tree like ``x``).
+
+    Raises:
+        TraceError: there is no such axis.
+    """
+    if type(x) is not np.ndarray:
+        if axis is None:
+            return collect(x, found)
+        if isinstance(axis, dict | list | tuple):
+            return _collect_tree(x, axis, found, name)
+        if isinstance(x, _STATIC):
+            return "static", type(x), x
+        if isinstance(x, dict):
+            return dict, tuple(x), *[collect_batch(part, axis, found, f"{name}[{k!r}]") for k, part in x.items()]
+        if isinstance(x, list | tuple) and not _all_numbers(x):
+            return type(x), *[collect_batch(part, axis, found, f"{name}[{i}]") for i, part in enumerate(x)]
+        x = as_batch(x, name)
+    elif axis is None:
+        return collect(x, found)
+    if not -x.ndim <= axis < x.ndim:
+        raise TraceError(
+            f"{name} varies from example to example along axis {axis} (in_axes), and was given {describe(x)}; give one"
+            " entry per example, or None for it in in_axes where all examples share it"
+        )
+    found.append(x)
+    return "batch", x.dtype.char, axis, x.shape[1:] if axis == 0 else rest_of(x.shape, axis)
+
+
+def _collect_tree(x: Any, axes: Any, found: list[Any], name: str) -> Any:
+    keys = list(axes) if isinstance(axes, dict) else list(range(len(axes)))
+    own = list(x) if isinstance(x, dict) else list(range(len(x))) if isinstance(x, list | tuple) else None
+    if own is None or set(own) != set(keys):
+        raise TraceError(f"in_axes has {axes!r} for {name}, which has another structure: {describe(x)}")
+    return type(x), tuple(own), *[collect_batch(x[k], axes[k], found, f"{name}[{k!r}]") for k in own]
+
+
+def _all_numbers(x: Any) -> bool:
+    """Whether nested lists hold numbers or Values: then they are written as an array would be."""
+    while isinstance(x, list | tuple):
+        if not x:
+            return True
+        kinds = set(map(type, x))
+        if not kinds <= {list, tuple}:
+            return all(issubclass(kind, int | float | np.number | Value) for kind in kinds)
+        x = x[0]
+    return False
+
+
+def as_batch(x: Any, name: str) -> Any:
+    """Nested lists, a Tensor or a data frame as an array of numbers."""
+    try:
+        array = x._held if isinstance(x, Node) else np.asarray(_plain(x))
+    except (TypeError, ValueError) as error:
+        raise TraceError(f"{name} has one entry per example, all of one shape; given {str(x)[:60]}: {error}") from error
+    if np.ndim(array) and array.dtype.kind not in REAL:
+        raise TraceError(f"{name} is to hold numbers, and has {describe(x)} of {array.dtype}")
+    return np.asarray(array)
+
+
+def _plain(x: Any) -> Any:
+    if isinstance(x, list | tuple):
+        return [_plain(part) for part in x] if set(map(type, x)) & {list, tuple, Value} else x
+    return x._held if isinstance(x, Value) else x
+
+
+def rest_of(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """A shape without one axis."""
+    return shape[:axis] + shape[axis % len(shape) + 1 :]
+
+
+# ── the structure, once for each trace ───────────────────────────────────────────────────────────────
+@dataclass(eq=False)
+class Run:
+    """Numbers that are copied at one go.
+
+    Attributes:
+        text: how a reader reaches them: ``params['w'][0]``.
+        shape: of the numbers of one example.
+        start, stop: their places in the vector of parameters, or rows of the matrix of inputs.
+        axis: the axis of the batch, or None.
+        kind: what was given: np.ndarray, Tensor, Value, float, list or tuple (of numbers or Values).
+        dtype: of the array that was given, None for single numbers.
+        nodes: the parameters of a model, which stay where they are.
+        values: whether a list holds Values.
+    """
+
+    text: str
+    shape: tuple[int, ...]
+    start: int
+    kind: Any
+    axis: int | None = None
+    dtype: Any = None
+    nodes: list[Node] | None = None
+    values: bool = False
+    paths: list[str] | None = None  # to the parameters of a model
+
+    @property
+    def leaves(self) -> int:
+        """How many Tensors stand for it in a function of Tensors."""
+        return prod(self.shape) if self.nodes is not None or self.kind in (list, tuple) else 1
+
+    def names(self, whole: bool) -> list[tuple[str, tuple[int, ...]]]:
+        """What its leaves are called: arrays as a ``whole``, or number by number."""
+        if self.paths is not None:
+            return [(f"{self.text}.{path}", ()) for path in self.paths]
+        return [(self.text, () if whole and self.leaves == 1 and self.kind not in (list, tuple) else self.shape)]
+
+    @property
+    def stop(self) -> int:
+        """Where the next run begins."""
+        return self.start + prod(self.shape)
+
+    def gradient(self, flat: Any) -> Any:
+        """The gradient of this run, in its form: ``flat`` has a number (or, per example, a column) for each entry."""
+        part = flat[self.start : self.stop]
+        if flat.ndim == 2:  # one for each example, along the first axis
+            part = part.T
+            if self.axis is not None:
+                return np.moveaxis(part.reshape(len(part), *self.shape), 0, self.axis).astype(_floating(self.dtype))
+            if self.kind in (list, tuple) or self.nodes is not None:
+                return [np.array(column) for column in part.T]
+            return part.reshape(len(part), *self.shape).astype(_floating(self.dtype))
+        if self.kind is np.ndarray or self.kind is Tensor:
+            part = part.reshape(self.shape)
+            return part if self.dtype == part.dtype else part.astype(_floating(self.dtype))
+        numbers = part.tolist()
+        if self.kind is list or self.nodes is not None:
+            return numbers
+        return tuple(numbers) if self.kind is tuple else numbers[0]
+
+
+def _floating(dtype: Any) -> Any:
+    return dtype if dtype is not None and dtype.kind == "f" else np.float64
+
+
+class Tree:
+    """The structure of one argument: its runs, and how to build something of the same form.
+
+    Attributes:
+        runs: in the order in which :func:`collect` finds them.
+        objects: models and static objects, whose attributes the function reaches.
+    """
+
+    def __init__(self, x: Any, name: str, axis: Any, starts: list[int], static: bool = False) -> None:
+        self.runs: list[Run] = []
+        self.objects: list[Any] = []
+        self.starts = starts  # where the next shared and the next varying run begin
+        self._build = self._fixed(x) if static else self._node(x, name, axis)
+
+    def build(self, fillings: Iterator[Any]) -> Any:
+        """The same structure, with something else in the place of each run; None in the place of what is static."""
+        return self._build(fillings)
+
+    def rebuild(self, fillings: Iterator[Any]) -> Any:
+        """The same with what is static where it was."""
+        return self._build(fillings, True)
+
+    def _add(self, run: Run) -> Callable[..., Any]:
+        self.starts[run.axis is not None] = run.stop
+        self.runs.append(run)
+        return lambda fillings, full=False: next(fillings)
+
+    def _node(self, x: Any, name: str, axis: Any) -> Callable[..., Any]:
+        kind = type(x)
+        if isinstance(axis, dict | list | tuple) or (isinstance(x, dict | list | tuple) and not self._is_run(x, axis)):
+            return self._container(x, name, axis)
+        if isinstance(x, _STATIC):
+            return lambda fillings, full=False: x if full else None
+        if axis is not None:
+            array = as_batch(x, name) if kind is not np.ndarray else x
+            rest = rest_of(array.shape, axis)
+            return self._add(Run(name, rest, self.starts[1], np.ndarray, axis, _real(array.dtype, name)))
+        start = self.starts[0]
+        if isinstance(x, list | tuple):
+            return self._add(Run(name, (len(x),), start, kind, values=type(x[0]) is Value))
+        if isinstance(x, Tensor):
+            return self._add(Run(name, x._held.shape, start, Tensor, dtype=_real(x._held.dtype, name)))
+        if isinstance(x, np.ndarray | np.generic):
+            return self._add(Run(name, x.shape, start, np.ndarray, dtype=_real(x.dtype, name)))
+        if isinstance(x, Value):
+            return self._add(Run(name, (), start, Value))
+        if kind is float or kind is int:
+            return self._add(Run(name, (), start, float))
+        self.objects.append(x)
+        if parameters := parameters_of(x):
+            named = getattr(x, "named_parameters", None)
+            paths = [path for path, _ in named()] if named else None
+            add = self._add(Run(name, (len(parameters),), start, kind, nodes=parameters, paths=paths))
+            return lambda fillings, full=False: (next(fillings), x)[1] if full else add(fillings)
+        return lambda fillings, full=False: x if full else None
+
+    def _fixed(self, x: Any) -> Callable[..., Any]:
+        self.objects.append(x)
+        return lambda fillings, full=False: x if full else None
+
+    def _is_run(self, x: Any, axis: Any) -> bool:
+        if isinstance(x, dict):
+            return False
+        if axis is not None:
+            return _all_numbers(x)
+        kinds = set(map(type, x))
+        return type(x) in (list, tuple) and bool(kinds) and (kinds == {Value} or kinds <= _NUMBERS)
+
+    def _container(self, x: Any, name: str, axis: Any) -> Callable[..., Any]:
+        kind: Any = type(x)
+        keys = list(x) if isinstance(x, dict) else list(range(len(x)))
+        axes = axis if isinstance(axis, dict | list | tuple) else dict.fromkeys(keys, axis)
+        parts = [self._node(x[k], f"{name}[{k!r}]", axes[k]) for k in keys]
+
+        def build(fillings: Iterator[Any], full: bool = False) -> Any:
+            built = [part(fillings, full) for part in parts]
+            if isinstance(x, dict):
+                return dict(zip(keys, built, strict=True))
+            if isinstance(x, tuple):
+                return kind(*built) if hasattr(kind, "_fields") else tuple(built)
+            return built
+
+        return build
+
+
+def _real(dtype: Any, name: str) -> Any:
+    if dtype.kind not in REAL:
+        raise TraceError(f"{name} is an array of {dtype}, and compiled functions compute with floats")
+    return dtype
+
+
+# ── filling the vector of parameters and the matrix of inputs ────────────────────────────────────────
+def numbers_of(nodes: Any) -> list[float]:
+    """The numbers that Values hold now.
+
+    Raises:
+        TraceError: one of them is exact or complex.
+    """
+    numbers = [node._held for node in nodes]
+    if not set(map(type, numbers)) <= {float}:
+        odd = next(x for x in numbers if type(x) is not float)
+        raise TraceError(f"compiled functions compute with floats, and a Value holds {describe(odd)}; write float(...)")
+    return numbers
+
+
+class Filler:
+    """Copies the runs of a call to where a replay reads them."""
+
+    def __init__(self, runs: list[Run], P: Any, X: Any) -> None:
+        self.copies = [self._copy(run, P, X) for run in runs]
+
+    def __call__(self, found: list[Any]) -> None:
+        """Copy what was given at a call."""
+        for copy, run in zip(self.copies, found, strict=True):
+            copy(run)
+
+    def _copy(self, run: Run, P: Any, X: Any) -> Callable[[Any], None]:
+        if run.axis is not None:
+            view = X.T[:, run.start : run.stop].reshape(X.shape[1], *run.shape)
+            view = np.moveaxis(view, 0, run.axis)
+            return lambda x: np.copyto(view, x)
+        flat = P[run.start : run.stop]
+        part = flat.reshape(run.shape)
+        if run.kind is np.ndarray:
+            return lambda x: np.copyto(part, x)
+        if run.kind is Tensor:
+            return lambda x: np.copyto(part, x._held)
+        if run.kind is Value:
+            return lambda x: part.__setitem__((), numbers_of((x,))[0])
+        if run.nodes is not None or run.values:
+            return lambda x: flat.__setitem__(slice(None), numbers_of(x))
+        return lambda x: part.__setitem__(..., x)

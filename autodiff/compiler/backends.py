@@ -1,0 +1,90 @@
+"""The back ends under one roof: a scalar program, a size of batch, and arrays to write into and to read from.
+
+Each has ``P`` (parameters), ``X`` (inputs, batch), ``seed`` and ``outputs`` (outputs, batch), the gradients ``dP`` and
+``dX`` or None, and ``forward()``, ``backward()`` and ``run()``, which does both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autodiff.compiler import cost
+from autodiff.compiler.binding import BoundBlocks
+from autodiff.compiler.numba_backend import Tape, Unsupported
+from autodiff.compiler.program import Program
+from autodiff.compiler.reference import Reference
+from autodiff.compiler.reroll import Blocks, reroll
+
+BACKENDS = ("auto", "numpy", "numba", "reference")
+
+
+class BoundTape:
+    """A tape beside the arrays that it reads."""
+
+    def __init__(self, tape: Tape, program: Program, batch: int, dtype: Any) -> None:
+        self.tape = tape
+        self.P = np.ones(len(program.shared), dtype)
+        self.X = np.ones((len(program.varying), batch), dtype)
+        self.seed = np.ones((len(program.outputs), batch), dtype)
+        self.outputs = np.zeros_like(self.seed)
+        self.dP: Any = None
+        self.dX: Any = None
+
+    def forward(self) -> None:
+        """Compute the outputs."""
+        self.outputs = self.tape.forward(self.P, self.X)
+
+    def backward(self) -> None:
+        """Compute the gradients."""
+        self.run()
+
+    def run(self) -> None:
+        """Both, in one go over the tape."""
+        self.outputs, self.dP, self.dX = self.tape.value_and_grad(self.P, self.X, self.seed)
+
+
+class Backends:
+    """A scalar program in all its forms, each made when it is asked for first."""
+
+    def __init__(self, program: Program, backend: str, dtype: Any) -> None:
+        self.program, self.backend, self.dtype = program, backend, dtype
+        self._blocks: Blocks | None = None
+        self._operations: dict[int, int] = {}
+        self._tapes: dict[tuple[bool, bool], Tape | None] = {}
+
+    @property
+    def blocks(self) -> Blocks:
+        """The program, re-rolled."""
+        if self._blocks is None:
+            self._blocks = reroll(self.program)
+        return self._blocks
+
+    def tape(self, wrt_P: bool, wrt_X: bool) -> Tape | None:
+        """The tape; None where the machine lacks one of the operations."""
+        if (wrt_P, wrt_X) not in self._tapes:
+            try:
+                self._tapes[wrt_P, wrt_X] = Tape(self.program, wrt_P, wrt_X, self.dtype)
+            except Unsupported:
+                if self.backend == "numba":
+                    raise
+                self._tapes[wrt_P, wrt_X] = None
+        return self._tapes[wrt_P, wrt_X]
+
+    def bound(self, batch: int, wrt_P: bool, wrt_X: bool) -> Any:
+        """The program beside arrays of its own."""
+        backend = self.chosen(batch)
+        if backend == "reference":
+            return Reference(self.program, batch, wrt_P=wrt_P, wrt_X=wrt_X, dtype=self.dtype)
+        if backend == "numba" and (tape := self.tape(wrt_P, wrt_X)) is not None:
+            return BoundTape(tape, self.program, batch, self.dtype)
+        return BoundBlocks(self.blocks, batch, wrt_P=wrt_P, wrt_X=wrt_X, dtype=self.dtype)
+
+    def chosen(self, batch: int) -> str:
+        """The name of the back end for so many examples."""
+        if self.backend != "auto":
+            return self.backend
+        if not self._operations:
+            self._operations[0] = self.blocks.program(1, self.dtype).instructions
+        return cost.choose(self.program, self._operations[0], batch)

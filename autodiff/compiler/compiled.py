@@ -1,0 +1,451 @@
+"""``compile``: a function written for reading, traced once, run at the speed of matrices."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import partial, update_wrapper
+from inspect import Parameter, Signature, signature
+from operator import index
+from threading import RLock
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autodiff.compiler.arguments import Run, Tree, collect, collect_batch
+from autodiff.compiler.backends import BACKENDS
+from autodiff.compiler.checking import check
+from autodiff.compiler.entries import Scalar
+from autodiff.compiler.outputs import REDUCTIONS
+from autodiff.compiler.program import Program
+from autodiff.compiler.tensors import Array
+from autodiff.compiler.trace import Example, Trace
+from autodiff.context import tracing
+from autodiff.errors import TraceError
+from autodiff.tensor import Tensor
+from autodiff.value import Value
+
+_STATIC: Any = object()
+
+
+class CacheInfo(NamedTuple):
+    """How often a compiled function was called with a structure it knew, and how often it was traced."""
+
+    hits: int
+    traces: int
+    maxsize: int
+    currsize: int
+    reason: str | None  # what had changed, when a structure that was known was last traced again
+
+
+class Compiled:
+    """A compiled function; see :func:`compile`."""
+
+    __wrapped__: Callable[..., Any]
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        in_axes: Any,
+        of: type | None,
+        static_argnums: int | Sequence[int],
+        static_argnames: str | Sequence[str],
+        reduction: str,
+        backend: str,
+        dtype: Any,
+        maxsize: int,
+        check: bool,
+    ) -> None:
+        if not callable(function):
+            raise TypeError(f"compile takes a function, and was given {function!r}")
+        if of not in (None, Value, Tensor):
+            raise TypeError(f"compile(of=...) is Value or Tensor, what the function computes with; not {of!r}")
+        _one_of("reduction", reduction, REDUCTIONS)
+        _one_of("backend", backend, BACKENDS)
+        if np.dtype(dtype) not in (np.float64, np.float32):
+            raise TypeError(f"compile(dtype=...) is np.float64 or np.float32, not {dtype!r}")
+        if maxsize < 1:
+            raise ValueError(f"compile(maxsize=...) is at least 1, not {maxsize!r}")
+        update_wrapper(self, function)
+        self.__wrapped__ = function
+        self._signature = _signature(function)
+        self._in_axes, self._reduction = in_axes, reduction
+        self._of: Any = of
+        self._static = _static_positions(self._signature, static_argnums, static_argnames)
+        self._static_names = {static_argnames} if isinstance(static_argnames, str) else set(static_argnames)
+        self._backend, self._dtype, self._maxsize, self._check = backend, np.dtype(dtype), maxsize, check
+        self._modes: dict[int, tuple[Any, ...]] = {}
+        self._entries: OrderedDict[Any, list[Any]] = OrderedDict()
+        self._lock = RLock()
+        self._hits = self._traces = 0
+        self._reason: str | None = None
+
+    # ── calls ────────────────────────────────────────────────────────────────────────────────────────
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The outputs as plain numbers and arrays: one for each example, or taken together by ``reduction``."""
+        if tracing() is not None:
+            return self._inlined(args, kwargs)
+        entry, found = self._entry(args, kwargs)
+        return entry.call(found, self._reduction)
+
+    def value_and_grad(
+        self, *args: Any, argnums: int | Sequence[int] = 0, per_example: bool = False, **kwargs: Any
+    ) -> tuple[Any, Any]:
+        """The output, mean (or sum) over the batch, and its gradient in the structure of the argument.
+
+        Args:
+            args, kwargs: the arguments of the function.
+            argnums: the position(s) of the arguments to differentiate by; a tuple gives a tuple of gradients.
+            per_example: outputs and gradients of each example, with the batch as first axis, instead of their mean.
+
+        Raises:
+            TraceError: the function cannot be compiled.
+            TypeError: it does not return one number.
+        """
+        entry, found = self._entry(args, kwargs)
+        wanted = self._wanted(argnums, len(args), entry)
+        entry.needs_one_output(self.__wrapped__)
+        reduction = "mean" if self._reduction == "none" else self._reduction
+        value, gradients = entry.value_and_grad(found, wanted, reduction, per_example)
+        return value, gradients[0] if hasattr(argnums, "__index__") else tuple(gradients)
+
+    def grad(self, *args: Any, argnums: int | Sequence[int] = 0, per_example: bool = False, **kwargs: Any) -> Any:
+        """The gradient alone; see :meth:`value_and_grad`."""
+        return self.value_and_grad(*args, argnums=argnums, per_example=per_example, **kwargs)[1]
+
+    def vjp(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> tuple[Any, Callable[[Any], Any]]:
+        """The outputs, and ``pull(cotangents)``: the cotangents, in the form of the outputs, times the Jacobian.
+
+        Where the function returns a list of Values, the outputs of a batch are an array of shape (batch, outputs).
+        """
+        entry, found = self._entry(args, kwargs)
+        wanted = self._wanted(argnums, len(args), entry)
+        outputs, pull = entry.vjp(found, wanted)
+        if hasattr(argnums, "__index__"):
+            return outputs, lambda cotangents: pull(cotangents)[0]
+        return outputs, lambda cotangents: tuple(pull(cotangents))
+
+    def backward(self, *args: Any, **kwargs: Any) -> Any:
+        """The output, mean (or sum) over the batch; its gradient is added to ``.grad`` of the leaves.
+
+        What ``loss.backward()`` does in a loop of examples: for Values and models among the arguments, and for those
+        that the function reaches otherwise.
+        """
+        entry, found = self._entry(args, kwargs)
+        entry.needs_one_output(self.__wrapped__)
+        return entry.accumulate(found, "mean" if self._reduction == "none" else self._reduction)
+
+    # ── what was compiled ────────────────────────────────────────────────────────────────────────────
+    def program(self, *args: Any, **kwargs: Any) -> Program:
+        """The program for these arguments, traced if need be: print it, or draw its ``graph()``."""
+        program: Program = self._entry(args, kwargs)[0].program
+        return program
+
+    def blocks(self, *args: Any, **kwargs: Any) -> Any:
+        """The re-rolled program for these arguments: its ``graph()`` is drawn."""
+        return self._entry(args, kwargs)[0].backends.blocks
+
+    @property
+    def programs(self) -> list[Program]:
+        """Every program in the cache, the least recently used first."""
+        with self._lock:
+            return [entry.program for entries in self._entries.values() for entry in entries]
+
+    def cache_info(self) -> CacheInfo:
+        """How often the cache was hit and missed, its bound and its size."""
+        with self._lock:
+            return CacheInfo(self._hits, self._traces, self._maxsize, len(self.programs), self._reason)
+
+    def clear_cache(self) -> None:
+        """Forget every trace."""
+        with self._lock:
+            self._entries.clear()
+
+    def __repr__(self) -> str:
+        return f"<compiled {getattr(self.__wrapped__, '__name__', self.__wrapped__)}, {len(self.programs)} programs>"
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else _Method(self, instance)
+
+    # ── finding the trace ────────────────────────────────────────────────────────────────────────────
+    def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Any]]:
+        if kwargs:
+            args, kwargs = self._positional(args, kwargs)
+        if self._of is None:
+            self._of = self._decided(args, kwargs)
+        modes = self._modes.get(len(args)) or self._modes_of(len(args))
+        found: list[Any] = []
+        key = [self._key(x, mode, found, i) for i, (x, mode) in enumerate(zip(args, modes, strict=True))]
+        for name, x in sorted(kwargs.items()):
+            key.append((name, self._key(x, _STATIC if name in self._static_names else None, found, name)))
+        whole = tuple(key)
+        with self._lock:
+            entries = self._entries.get(whole)
+            if entries is not None:
+                for entry in entries:
+                    if entry.trace.guards.hold():
+                        self._hits += 1
+                        self._entries.move_to_end(whole)
+                        return entry, found
+                self._reason = entries[-1].trace.guards.changed()
+            return self._traced(whole, args, kwargs, modes, found), found
+
+    def _key(self, x: Any, mode: Any, found: list[Any], name: Any) -> Any:
+        if mode is None:
+            return collect(x, found)
+        if mode is _STATIC:
+            try:
+                hash(x)
+            except TypeError:
+                raise TypeError(
+                    f"{self._name(name)} is static, so it is a key of the cache and has to be hashable, and"
+                    f" {type(x).__name__} is not; write a tuple instead of a list"
+                ) from None
+            return type(x), x
+        return collect_batch(x, mode, found, self._name(name))
+
+    def _traced(
+        self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], modes: tuple[Any, ...], found: list[Any]
+    ) -> Any:
+        starts = [0, 0]
+        trees = [
+            Tree(x, self._name(i), mode, starts, mode is _STATIC)
+            for i, (x, mode) in enumerate(zip(args, modes, strict=True))
+        ]
+        named = {name: Tree(x, name, None, starts, name in self._static_names) for name, x in sorted(kwargs.items())}
+        every = [*trees, *named.values()]
+        runs = [run for tree in every for run in tree.runs]
+        kind: Any = self._of
+        objects = [x for tree in every for x in tree.objects]
+
+        def example(at: int) -> Example:
+            return Example(trees, named, kind, [_example(run, x, at) for run, x in zip(runs, found, strict=True)])
+
+        trace = Trace(self.__wrapped__, example(0), objects, kind)
+        make: Any = Scalar if kind is Value else Array
+        entry = make(trace, every, self._backend, self._dtype)
+        if self._check:
+            again = Trace(self.__wrapped__, example(-1), objects, kind)
+            check(entry, again, self.__wrapped__, found, example)
+        self._traces += 1
+        self._entries.setdefault(key, []).append(entry)
+        self._entries.move_to_end(key)
+        while len(self.programs) > self._maxsize:
+            oldest = next(iter(self._entries))
+            self._entries[oldest].pop(0)
+            if not self._entries[oldest]:
+                del self._entries[oldest]
+        return entry
+
+    # ── what the arguments are ───────────────────────────────────────────────────────────────────────
+    def _positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if self._signature is None:
+            return args, kwargs
+        bound = self._signature.bind(*args, **kwargs)
+        return bound.args, bound.kwargs
+
+    def _name(self, position: Any) -> str:
+        if isinstance(position, str) or self._signature is None:
+            return str(position) if isinstance(position, str) else f"argument {position}"
+        names = [p.name for p in self._signature.parameters.values() if p.kind in _POSITIONAL]
+        return names[position] if position < len(names) else f"argument {position}"
+
+    def _modes_of(self, count: int) -> tuple[Any, ...]:
+        axes = self._in_axes
+        plain = [i for i in range(count) if i not in self._static]
+        if isinstance(axes, str) and axes == "auto":
+            shared = self._of is Tensor
+            modes = {i: None if k == 0 or shared else 0 for k, i in enumerate(plain)}
+        elif isinstance(axes, list | tuple):
+            if len(axes) != count:
+                raise ValueError(f"in_axes={axes!r} is for {len(axes)} arguments, and there are {count}")
+            modes = dict(enumerate(axes))
+        else:
+            modes = dict.fromkeys(plain, axes)
+        if self._of is Tensor and any(modes[i] is not None for i in plain):
+            raise TraceError(
+                f"in_axes={axes!r} is for functions of single numbers, written for one example; a function of Tensors"
+                " computes with the whole batch already, and takes in_axes=None"
+            )
+        self._modes[count] = tuple(_STATIC if i in self._static else modes[i] for i in range(count))
+        return self._modes[count]
+
+    def _decided(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> type:
+        """Whether the function computes with Values or with Tensors, from the first call."""
+        axes = self._in_axes
+        auto = isinstance(axes, str) and axes == "auto"
+        kinds: set[Any] = set()
+        plain = [x for i, x in enumerate(args) if i not in self._static]
+        for x in [*plain, *(x for name, x in kwargs.items() if name not in self._static_names)]:
+            found: list[Any] = []
+            collect(x, found)
+            for run in found:
+                parts = run if isinstance(run, list | tuple) else (run,)
+                kinds |= {
+                    Tensor
+                    if isinstance(p, Tensor)
+                    else Value
+                    if isinstance(p, Value)
+                    else np.ndarray
+                    if np.ndim(p) or isinstance(p, np.ndarray)
+                    else float
+                    for p in parts[:1]
+                }
+        if Tensor in kinds:
+            return Tensor
+        if Value in kinds or float in kinds:
+            return Value
+        batched = (
+            len(plain) > 1
+            if auto
+            else any(axis is not None for axis in (axes if isinstance(axes, list | tuple) else [axes]))
+        )
+        return Value if batched else Tensor
+
+    def _wanted(self, argnums: Any, count: int, entry: Any) -> list[int]:
+        single = hasattr(argnums, "__index__")
+        positions = [index(p) for p in ((argnums,) if single else argnums)]
+        total = len(entry.trees)
+        if not all(-total <= p < total for p in positions):
+            raise ValueError(f"argnums={argnums!r}: the function was called with {total} arguments")
+        for p in positions:
+            if not entry.trees[p].runs:
+                raise TypeError(
+                    f"argnums={argnums!r}: {self._name(p)} has no numbers to differentiate by: it is static, or"
+                    " an object without a method parameters()"
+                )
+        return [p % total for p in positions]
+
+    def _inlined(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Inside another trace: the function itself, whose operations that trace writes down."""
+        modes = self._modes_of(len(args)) if self._of is not None or self._in_axes != "auto" else (None,)
+        if any(mode is not None and mode is not _STATIC for mode in modes) or len(modes) < len(args):
+            raise TraceError(
+                f"{self!r} is for batches, and was called inside another compiled function, which computes one example;"
+                " call the function itself there: .__wrapped__"
+            )
+        return self.__wrapped__(*args, **kwargs)
+
+
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def compile(
+    function: Callable[..., Any] | None = None,
+    *,
+    in_axes: Any = "auto",
+    of: type | None = None,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    reduction: str = "none",
+    backend: str = "auto",
+    dtype: Any = np.float64,
+    maxsize: int = 64,
+    check: bool = False,
+) -> Any:
+    """Trace a function once, and run what it does on batches, without building graphs, at the speed of matrices.
+
+    The function is written for **one example**, with Values: nested lists of parameters, numbers one at a time. It is
+    called once to see what it does; the matrix products that it spells out are found, and whole batches run through
+    them. A function of Tensors is replayed as it is, without building its graph again.
+
+    Args:
+        function: of numbers, arrays, Values, Tensors, nested lists, tuples and dicts of them, or models with a method
+            ``parameters()``. An array stands for nested lists of numbers. Left out, ``compile`` is a decorator.
+        in_axes: for each argument the axis of the batch, or None where all examples share it; one for all; or, for
+            an argument that is a list or dict, as many in the same structure. "auto": the first argument is shared,
+            the others have their examples along axis 0.
+        of: ``Value`` or ``Tensor``, what the function computes with. By default the first call decides: Tensor, if
+            there is a Tensor among the arguments; Value, if there is a Value or a number or something is batched;
+            else Tensor.
+        static_argnums, static_argnames: arguments that the function may branch on, count with or index by: plain, and
+            hashable; for each other value it is traced again.
+        reduction: what a call returns for a batch: "none" (one output for each example), "mean" or "sum".
+        backend: "numpy" (re-rolled blocks), "numba" (a tape, of the extra ``fast``), "reference" (slow and plain), or
+            "auto", chosen by ``autodiff.compiler.cost``.
+        dtype: in what functions of Values are computed, np.float64 or np.float32. Tensors keep their own.
+        maxsize: how many programs are kept; the least recently used is forgotten first.
+        check: at each new trace compute a few examples eagerly too, and compare; trace a second time, and compare.
+
+    Returns:
+        A function with methods ``value_and_grad``, ``grad``, ``vjp``, ``backward``, ``program``, ``cache_info``.
+
+    What the function reaches otherwise: Values and Tensors are read at every call; numbers, lists, arrays and settings
+    of objects are compared at every call, and where one has changed the function is traced again. Give large arrays
+    as arguments. What a trace of one example cannot show is refused.
+
+    >>> import numpy as np
+    >>> from autodiff import compile
+    >>> def loss(params, x, y):
+    ...     z = sum(w * x_i for w, x_i in zip(params["w"], x)) + params["b"]
+    ...     return (z.tanh() - y) ** 2
+    >>> fast = compile(loss)
+    >>> params = {"w": [0.5, -1.0], "b": 0.0}
+    >>> X, Y = np.array([[1.0, 2.0], [3.0, 4.0], [0.0, 0.0]]), np.array([0.0, 1.0, 1.0])
+    >>> fast(params, X, Y).round(4)
+    array([0.8193, 3.9466, 1.    ])
+    >>> value, gradient = fast.value_and_grad(params, X, Y)
+    >>> round(value, 4), round(gradient["b"], 4)
+    (1.922, -0.8109)
+
+    Raises:
+        TraceError: at a call: the function branches on a number of the example, changes something, draws random
+            numbers, or does anything else that a trace does not show. The message has the line, and what to write.
+    """
+    options = (in_axes, of, static_argnums, static_argnames, reduction, backend, dtype, maxsize, check)
+    if function is None:
+        return lambda function: Compiled(function, *options)
+    return Compiled(function, *options)
+
+
+class _Method:
+    """A compiled function that stands in a class, of one instance: the first argument is given."""
+
+    def __init__(self, compiled: Compiled, instance: Any) -> None:
+        self._compiled, self._instance = compiled, instance
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._compiled(self._instance, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._compiled, name)
+        return partial(found, self._instance) if name in _CALLS else found
+
+
+_CALLS = ("value_and_grad", "grad", "vjp", "backward", "program", "blocks")
+
+
+# ── what is asked of the options ─────────────────────────────────────────────────────────────────────
+def _one_of(name: str, given: Any, known: Sequence[str]) -> None:
+    if given not in known:
+        raise ValueError(f"compile({name}=...) is one of {', '.join(map(repr, known))}, not {given!r}")
+
+
+def _signature(function: Callable[..., Any]) -> Signature | None:
+    try:
+        return signature(function)
+    except (TypeError, ValueError):  # some functions of C have none
+        return None
+
+
+def _static_positions(
+    known: Signature | None, argnums: int | Sequence[int], argnames: str | Sequence[str]
+) -> frozenset[int]:
+    positions = {index(p) for p in ([argnums] if hasattr(argnums, "__index__") else argnums)}  # type: ignore[union-attr]
+    parameters = list(known.parameters.values()) if known else []
+    for name in [argnames] if isinstance(argnames, str) else argnames:
+        if known is not None and name not in known.parameters:
+            raise ValueError(f"static_argnames: the function has no argument {name!r}, only {list(known.parameters)}")
+        positions |= {i for i, p in enumerate(parameters) if p.name == name and p.kind in _POSITIONAL}
+    if any(p < 0 for p in positions):
+        raise ValueError(f"static_argnums counts from 0, and was given {argnums!r}")
+    return frozenset(positions)
+
+
+def _example(run: Run, x: Any, at: int) -> Any:
+    """One example of what was given for a run."""
+    if run.axis is None:
+        return x
+    if not x.shape[run.axis]:
+        raise TraceError(f"{run.text} has no example: its shape is {x.shape}")
+    return np.take(x, at, run.axis)

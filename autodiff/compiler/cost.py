@@ -1,0 +1,36 @@
+"""Which back end runs a scalar program: a small model of what a run costs.
+
+Re-rolled blocks cost a few microseconds for each array operation, whatever its size, and little for each number in
+it. The tape of single instructions costs a few nanoseconds for each instruction and example, and next to nothing to
+start. So blocks win where there are large blocks (networks, at any batch), the tape where there are none (irregular
+programs) or the batch is small. Only the ratio of the constants matters; they were measured on one machine, with
+value and gradient, and a factor of two between them decides nothing of weight.
+"""
+
+from __future__ import annotations
+
+from autodiff.compiler.numba_backend import available
+from autodiff.compiler.program import Program
+
+CALL = 1.6e-6  # seconds for one array operation of a re-rolled program, forward and backward, however small
+NUMBER = 0.6e-9  # seconds for each number of such an operation
+INSTRUCTION = 1.5e-9  # seconds for one instruction of the tape and one example
+ALONE = 7e-9  # the same where there is one example only
+PRODUCT = 0.15e-9  # seconds for a multiplication and addition in a matrix product
+
+
+def blocks_cost(instructions: int, operations: int, batch: int) -> float:
+    """Seconds that a program of so many scalar instructions takes as so many array operations."""
+    return operations * CALL + instructions * batch * NUMBER
+
+
+def tape_cost(instructions: int, batch: int) -> float:
+    """Seconds that it takes on the tape."""
+    return instructions * (ALONE if batch == 1 else INSTRUCTION * max(batch, 8))
+
+
+def choose(program: Program, operations: int, batch: int) -> str:
+    """``"numpy"`` or, where numba is installed and its tape is expected to be quicker, ``"numba"``."""
+    instructions = program.instructions
+    quicker = tape_cost(instructions, batch) < blocks_cost(instructions, operations, batch)
+    return "numba" if quicker and available() else "numpy"

@@ -1,0 +1,154 @@
+"""What a trace cannot capture, and the words for it: the line, what was found there, and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autodiff.errors import TraceError, describe
+from autodiff.origins import caller
+
+_CHOICE = (
+    "a trace follows one example, and another may go the other way. Write where(condition, a, b) for a choice,"
+    " maximum(a, b) or minimum(a, b) for the larger or the smaller; what is the same for all examples can be a plain"
+    " number that is named in static_argnums"
+)
+_NUMBER = (
+    "a plain number is that of one example, and would be a constant in all others. Compute with the functions of"
+    " autodiff (exp, sqrt, floor, round, ...) instead of those of math and NumPy; what is the same in all calls can be"
+    " a plain number that is named in static_argnums"
+)
+_INDEX = (
+    "which entry is read, or how often a loop runs, would be that of one example in all others. Name the argument in"
+    " static_argnums if it is the same for all; else choose by numbers: sum(where(equal(i, k), x[k], 0.0) for k in"
+    " range(len(x))), or give the index one-hot"
+)
+_GRADIENT = (
+    "its gradients are plain numbers of one example. Write the loss, and let value_and_grad of the compiled function"
+    " differentiate; for gradients inside a loss use grad(...) or gradients(..., create_graph=True), which make nodes"
+)
+
+# What stands before the colon is how the engine calls the way out; the longest that fits is taken.
+_ADVICE = {
+    "bool()": ("branching on a traced number", _CHOICE),
+    "an index": ("a traced number as an index or a bound", _INDEX),
+    ".backward()": ("backward() inside a compiled function", _GRADIENT),
+    "gradients(": ("plain gradients inside a compiled function", _GRADIENT),
+    "its plain number": ("a rule or a function of arrays that looks at numbers", _NUMBER),
+    "a copy": (
+        "copying a traced number",
+        "a copy would be a constant; numbers are never changed in place, so use it itself",
+    ),
+    "np.": ("a plain answer of NumPy", f"{_CHOICE}; comparisons (x > y) are traced"),
+}
+
+
+def leaves_trace(node: Any, shown: str, how: str) -> TraceError:
+    """A traced number was about to become a plain one."""
+    what, advice = next((words for start, words in _ADVICE.items() if how.startswith(start)), (None, _NUMBER))
+    what = what or "a traced number leaves the graph"
+    return TraceError(f"{what}: {how} of {shown}\n  at {caller(('autodiff', 'nn'))}\n  {advice}")
+
+
+def assigns_data(node: Any) -> TraceError:
+    """The data of a leaf were assigned inside."""
+    return TraceError(
+        f"data assigned inside a compiled function: those of {node.name()}\n  at {caller(('autodiff', 'nn'))}\n  a"
+        " replay computes and changes nothing. Return the new number, and assign it outside"
+    )
+
+
+def changes_state(function: Callable[..., Any], name: str) -> TraceError:
+    """Something that the function reaches is not as it was before the trace."""
+    where = _place(function)
+    if name.startswith("the state of") or "rng" in name or "random" in name or "generator" in name:
+        return TraceError(
+            f"randomness inside a compiled function: {name} has moved\n  {where}\n  all calls would see the numbers of"
+            " the trace. Draw them outside, and give them as an argument"
+        )
+    return TraceError(
+        f"a compiled function changes something: {name} is not what it was before\n  {where}\n  a replay computes and"
+        " changes nothing. Return the new value, and keep it outside"
+    )
+
+
+def computed_outside(node: Any) -> TraceError:
+    """A captured node was computed before the trace, from leaves that may change."""
+    return TraceError(
+        f"{node.name()} was computed outside the compiled function, and carries a gradient: {describe(node)}\n  at"
+        f" {caller(('autodiff', 'nn'))}\n  its number would stay that of the trace. Compute it inside, or pass it as an"
+        " argument (or its .detach(), as a constant)"
+    )
+
+
+def returns_no_node(function: Callable[..., Any], y: Any) -> TraceError:
+    """The function returned something that remembers nothing."""
+    return TraceError(
+        f"{_name(function)} returned {describe(y)}, which was not computed from its arguments\n  {_place(function)}\n "
+        " return the Value or Tensor itself, or a list, tuple or dict of them; what is plain can be returned by another"
+        " function"
+    )
+
+
+def returns_constant(function: Callable[..., Any], y: Any) -> TraceError:
+    """The function returned a node that no argument leads to."""
+    return TraceError(
+        f"{_name(function)} returned {describe(y)}, which was not computed from its arguments\n  {_place(function)}\n "
+        " it would be the same for all examples. Was .data, float() or a new Value(...) in between?"
+    )
+
+
+def returns_other_kind(function: Callable[..., Any], y: Any, kind: type) -> TraceError:
+    """A Tensor from a function that was traced on Values, or the other way round."""
+    return TraceError(
+        f"{_name(function)} returned {describe(y)}, and was traced on {kind.__name__}s\n  {_place(function)}\n  for a"
+        " function of Tensors write compile(..., of=Tensor)"
+    )
+
+
+def given_twice(node: Any) -> TraceError:
+    """One parameter is in two arguments."""
+    return TraceError(f"{node.name()} is a parameter of two arguments; give a model that holds both, or one of them")
+
+
+def other_kind(node: Any, kind: type) -> TraceError:
+    """A captured Tensor in a function of Values, or the other way round."""
+    return TraceError(
+        f"a function that is traced on {kind.__name__}s reached {describe(node)}\n  at {caller(('autodiff', 'nn'))}\n"
+        f"  for a function of {type(node).__name__}s write compile(..., of={type(node).__name__})"
+    )
+
+
+def needs_one_output(function: Callable[..., Any], returned: Any) -> TypeError:
+    """Gradients were asked for of a function with several outputs."""
+    return TypeError(
+        f"value_and_grad is for a function that returns one number, and {_name(function)} returned"
+        f" {describe(returned)}; its vjp has gradients for any outputs"
+    )
+
+
+def has_hooks(node: Any) -> TraceError:
+    """A hook would not be called by a replay."""
+    return TraceError(
+        f"{node.name()} has a gradient hook, which a replay would not call; remove it, or change the gradients that"
+        " value_and_grad returns"
+    )
+
+
+def raised_inside(function: Callable[..., Any], kind: type) -> str:
+    """What to add to an error of the function itself."""
+    shape = "an array among the arguments comes as nested lists of Values; " if kind.__name__ == "Value" else ""
+    other = "Tensor" if kind.__name__ == "Value" else "Value"
+    return (
+        f"(while {_name(function)} was traced by compile, on {kind.__name__}s: {shape}for a function of {other}s write"
+        f" compile(..., of={other}))"
+    )
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", None) or type(function).__name__
+
+
+def _place(function: Callable[..., Any]) -> str:
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return f"in {_name(function)}, {code.co_filename}:{code.co_firstlineno}" if code else f"in {_name(function)}"

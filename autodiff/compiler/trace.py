@@ -1,0 +1,241 @@
+"""Tracing: a function runs once, on nodes, and every operation is written down; what cannot be captured is refused.
+
+The function sees ordinary Values (one example) or Tensors. A number that leaves the graph, as ``if value > 0`` and
+``float(value)`` make it, is a number of that one example: whoever replays the operations on others would go wrong. So
+the engine tells the tracer of everything that leaves the graph (``autodiff.context.Tracer``), and it raises.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from autodiff.compiler import refusals
+from autodiff.compiler.arguments import Run, Tree, numbers_of
+from autodiff.compiler.guards import Guards
+from autodiff.compiler.program import Program, Recorder
+from autodiff.context import Tracer, enable_grad, observe, silent, traced_by
+from autodiff.errors import TraceError
+from autodiff.graph import Node, tick
+from autodiff.primitives.elementwise import identity
+from autodiff.primitives.row import Primitive
+from autodiff.tensor import Tensor
+from autodiff.trees import flatten
+
+
+class Example:
+    """The arguments of one call as nodes.
+
+    Attributes:
+        args, kwargs: what the function is given.
+        shared, varying: the leaves in them, in the order in which a program has them.
+        names: of these leaves, as a program has them, and how many of those are of shared ones.
+    """
+
+    def __init__(self, trees: list[Tree], named: dict[str, Tree], kind: Any, numbers: list[Any]) -> None:
+        nodes: dict[bool, list[Any]] = {False: [], True: []}
+        names: dict[bool, list[tuple[str, tuple[int, ...]]]] = {False: [], True: []}
+        fillings = []
+        every = [*trees, *named.values()]
+        for run, held in zip([run for tree in every for run in tree.runs], numbers, strict=True):
+            filling, made = _nodes(run, held, kind)
+            fillings.append(filling)
+            nodes[run.axis is not None] += made
+            names[run.axis is not None] += run.names(kind is Tensor)
+        filled = iter(fillings)
+        self.args = [tree.rebuild(filled) for tree in trees]
+        self.kwargs = {name: tree.rebuild(filled) for name, tree in named.items()}
+        self.shared, self.varying = nodes[False], nodes[True]
+        self.names, self.shared_names = names[False] + names[True], len(names[False])
+
+
+def _nodes(run: Run, held: Any, kind: Any) -> tuple[Any, list[Any]]:
+    """A run as nodes: nested lists of Values, or a Tensor; and all of them in order."""
+    if run.nodes is not None:
+        return None, list(run.nodes)
+    if kind is Tensor and run.leaves == 1 and run.kind not in (list, tuple):
+        node = Tensor(getattr(held, "_held", held))
+        return node, [node]
+    given = numbers_of(held) if run.values else np.ravel(np.asarray(getattr(held, "_held", held), float)).tolist()
+    nodes = [kind(x) for x in given]
+    return _nested(nodes, run.shape, tuple if run.kind is tuple else list), nodes
+
+
+class Trace:
+    """One run of a function, written down.
+
+    Attributes:
+        program: what was written down; its shared leaves are those of the arguments, then ``captured``.
+        captured: leaves that the function reached without being given them; their data are read at every run.
+        guards: what else it reached.
+        returned: what the function returned.
+    """
+
+    def __init__(self, function: Callable[..., Any], example: Example, objects: list[Any], kind: type) -> None:
+        tracer = _Tracer(kind, example)
+        self.guards = tracer.guards = Guards(function, objects, [example.args, example.kwargs])
+        tracer.start = tick()
+        with enable_grad(), silent(), observe(tracer), traced_by(tracer), collector_resting():
+            try:
+                self.returned = function(*example.args, **example.kwargs)
+            except TraceError:
+                raise
+            except Exception as error:
+                error.add_note(refusals.raised_inside(function, kind))
+                raise
+        if tracer.refused is not None:  # and somebody caught it: what followed was not what the function does
+            raise tracer.refused
+        changed = self.guards.changed(during=True)
+        if changed is not None:
+            raise refusals.changes_state(function, changed)
+        tracer.finish(function, flatten(self.returned)[0])
+        self.program: Program = tracer.program
+        self.captured: list[Node] = tracer.captured
+
+
+@contextmanager
+def collector_resting() -> Iterator[None]:
+    """Keep the cyclic collector from looking through a growing graph, which has no cycles, again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _nested(nodes: list[Any], shape: tuple[int, ...], outer: type = list) -> Any:
+    """Nodes in nested lists of a shape, as an array of it is written."""
+    if not shape:
+        return nodes[0]
+    for length in shape[:0:-1]:
+        nodes = [nodes[i : i + length] for i in range(0, len(nodes), length)] if length else []
+    return outer(nodes)
+
+
+class _Tracer(Recorder, Tracer):
+    """A recorder that knows what depends on the arguments, and refuses to let it out of the graph."""
+
+    def __init__(self, kind: type, example: Example) -> None:
+        super().__init__()
+        self.kind = kind
+        self.start = 0
+        self.depends = bytearray()  # for each value: whether another call may give it another number
+        self.captured: list[Node] = []
+        self.refused: TraceError | None = None
+        self.guards: Guards
+        self.number_of = self.numbers.__getitem__
+        for node in example.shared:
+            if node in self.numbers:
+                raise refusals.given_twice(node)
+            self.shared(node)
+        for node in example.varying:
+            self.varying(node)
+        self.program.names, self.shared_names = list(example.names), example.shared_names
+
+    # ── what operations do ───────────────────────────────────────────────────────────────────────────
+    def __call__(self, node: Node, op: Primitive, inputs: tuple[Node, ...]) -> None:
+        try:
+            args = tuple(map(self.number_of, inputs))
+        except KeyError:
+            args = tuple([self.number(x) for x in inputs])
+        program, depends = self.program, self.depends
+        number = len(depends)
+        self.numbers[node] = number
+        program.ops.append(op)
+        program.args.append(args)
+        program.params.append(node.params)
+        program.scopes.append(node.scope)
+        for k in args:
+            if depends[k]:
+                depends.append(1)
+                break
+        else:
+            depends.append(0)
+        if not node.requires_grad and any([x.requires_grad for x in inputs]):
+            program.stopped.add(number)
+
+    def _leaf(self, node: Node) -> int:
+        self.depends.append(1)
+        return super()._leaf(node)
+
+    def number(self, node: Node) -> int:
+        if node in self.numbers:
+            return self.numbers[node]
+        if node.op is not None:
+            raise self._refuse(refusals.computed_outside(node))
+        if node.clock < self.start:
+            if not isinstance(node, self.kind):
+                raise self._refuse(refusals.other_kind(node, self.kind))
+            self.captured.append(node)
+            self.program.names.insert(self.shared_names, (node.label or f"captured[{len(self.captured) - 1}]", ()))
+            self.shared_names += 1
+            return self.shared(node)
+        number = super().number(node)
+        self.depends[number] = 0
+        return number
+
+    # ── what leaves the graph ────────────────────────────────────────────────────────────────────────
+    def look(self, node: Any, how: str) -> None:
+        number = self.numbers.get(node)
+        if number is None:
+            if node.clock >= self.start and node.op is None:
+                return  # a constant that the function made itself
+            if node.op is None and not node.requires_grad:
+                self.guards.read(node)
+                return
+            raise self._refuse(refusals.leaves_trace(node, node.name(), how))
+        if self.depends[number]:
+            if node in self.captured and not node.requires_grad:
+                self.guards.read(node)
+                return
+            raise self._refuse(refusals.leaves_trace(node, self._shown(number), how))
+
+    def change(self, node: Any) -> None:
+        if node in self.numbers or node.clock < self.start:
+            raise self._refuse(refusals.assigns_data(node))
+
+    def detach(self, node: Any, copy: Any) -> None:
+        source = self.number(node)
+        self.numbers[copy] = number = self.program.append(identity, (source,), None, node.scope)
+        self.depends.append(self.depends[source])
+        self.program.stopped.add(number)
+
+    def _refuse(self, error: TraceError) -> TraceError:
+        if self.refused is None:
+            self.refused = error
+        return error
+
+    def _shown(self, number: int) -> str:
+        names = self.program.leaf_names()
+        if self.program.ops[number] is None:
+            return names.get(number) or self.program.labels.get(number) or "a traced number"
+        return self.program.line(number, names).partition(" = ")[2].partition("   #")[0]
+
+    # ── when all is written down ─────────────────────────────────────────────────────────────────────
+    def finish(self, function: Callable[..., Any], returned: list[Any]) -> None:
+        """The outputs, names that the function gave after it had made a node, and the numbers of the leaves."""
+        program = self.program
+        program.outputs = [self._output(y, function) for y in returned]
+        for node, number in self.numbers.items():
+            if node.label is not None and number not in program.constants:
+                program.labels[number] = node.label
+            if node._notes is not None and node._notes.get("hooks"):
+                raise refusals.has_hooks(node)
+        held = {number: node._held for node, number in self.numbers.items() if program.ops[number] is None}
+        program.example = [held[number] for number in [*program.shared, *program.varying]]
+
+    def _output(self, y: Any, function: Callable[..., Any]) -> int:
+        if not isinstance(y, Node):
+            raise refusals.returns_no_node(function, y)
+        if not isinstance(y, self.kind):
+            raise refusals.returns_other_kind(function, y, self.kind)
+        number = self.number(y)
+        if not self.depends[number]:
+            raise refusals.returns_constant(function, y)
+        return number
