@@ -38,13 +38,25 @@ def arrays_for(plan: Plan, kept: Iterable[int]) -> list[Array]:
     for root, block in places.items():
         like = plan.samples[root]
         arrays[root] = np.ndarray(like.shape, like.dtype, memory, start + offsets[block], like.strides)
-    for value, source in enumerate(plan.sources):
-        if source is not None and arrays[source[0]] is not None:
-            seen, op, params = source
-            arrays[value] = (op.view or op.array)(arrays[seen], **params)
+    for value in range(len(arrays)):
+        if arrays[roots[value]] is not None:
+            _look(plan, arrays, value)
     for step in plan.steps:
-        arrays[step.out].flags.writeable = True  # np.diagonal gives a view for reading only
+        if not arrays[step.out].flags.writeable:  # np.diagonal gives a view for reading only
+            arrays[step.out].flags.writeable = True
     return arrays
+
+
+def _look(plan: Plan, arrays: list[Array], value: int) -> None:
+    """Make the array of a view, and those of the views on the way to it."""
+    way = []
+    while arrays[value] is None:
+        seen, op, params = plan.sources[value]  # type: ignore[misc]
+        way.append((value, op, params))
+        value = seen
+    for view, op, params in reversed(way):
+        arrays[view] = (op.view or op.array)(arrays[value], **params)
+        value = view
 
 
 def _places(plan: Plan, roots: list[int], kept: set[int]) -> dict[int, int]:

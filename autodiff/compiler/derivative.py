@@ -246,7 +246,11 @@ def _gather_views(
             continue
         op, args = program.ops[n], program.args[n]
         if op is not None and len(args) == 1 and args[0] in gathered:
-            view = plan.look(gathered[args[0]], op, program.params[n] or {}) if op.moves and _is_view(plan, numbers[n]) else None
+            view = (
+                plan.look(gathered[args[0]], op, program.params[n] or {})
+                if op.moves and _is_view(plan, numbers[n])
+                else None
+            )
             if view is not None and is_one_to_one(plan.samples[view]):
                 gathered[n] = view
                 continue

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from autodiff.compiler.abreast import abreast
 from autodiff.compiler.buffers import arrays_for, needed
 from autodiff.compiler.derivative import differentiate
 from autodiff.compiler.fusion import contracted
@@ -124,9 +125,11 @@ class _Passes:
             if seeds is not None:
                 _check_seeds([plan.samples[v] for v in outputs], seeds)
                 self.careless = differentiate(plan, program, numbers, gradients, seeds, careful)
-            written = [v for v in range(len(plan.samples)) if any(plan.samples[v] is g for g in gradients.values())]
+            ids = {id(gradient) for gradient in gradients.values()}
+            written = [v for v in plan.given if id(plan.samples[v]) in ids]
             plan.steps = needed(plan, [*outputs, *written])
             plan.steps = contracted(plan, outputs)
+            plan.steps = abreast(plan)
             arrays = arrays_for(plan, outputs)
         calls: dict[bool, list[Call]] = {False: [], True: []}
         for step in plan.steps:

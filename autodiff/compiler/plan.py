@@ -93,6 +93,10 @@ class Plan:
         """A value that steps will write part by part, laid out in memory as ``like``."""
         return self._value(np.empty_like(like))
 
+    def add_view(self, value: int, op: Any, params: dict[str, Any]) -> int:
+        """A view of a value, of which the sample shows the form only."""
+        return self._value(op.view(self.samples[value], **params), (value, op, params))
+
     def root(self, value: int) -> int:
         """The value in whose memory a value lies: itself, or what it is a view of."""
         while (source := self.sources[value]) is not None:

@@ -351,6 +351,49 @@ def test_one_leaf_used_many_times() -> None:
     bound.check(*[rng.normal(size=s) for s in shapes], tolerance=1e-12)
 
 
+def recurrent(w: Any, u: Any, b: Any, x: Any, cell: Callable[..., Any], outputs: str = "last") -> Any:
+    inward = w @ x + b
+    h, states = cell(inward[0]), []
+    for t in range(1, x.shape[0]):
+        h = cell(inward[t] + u @ h)
+        states.append(h)
+    return {"last": h, "all": states, "mixed": [ad.sum(h), u @ states[2], states[3] * 2.0]}[outputs]
+
+
+CELLS: dict[str, Callable[[Any], Any]] = {
+    "tanh": ad.tanh,
+    "sigmoid": ad.sigmoid,
+    "relu": ad.relu,
+    "gated": lambda z: ad.sigmoid(z[:2]) * ad.tanh(z[1:]),
+    "power": lambda z: ad.tanh(z) ** 2.0 + ad.hypot(z, 0.5),
+    "branches": lambda z: ad.tanh(z) * 0.5 + ad.tanh(-z) * 0.25 + ad.silu(z) * 2.0,
+}
+
+
+@pytest.mark.parametrize("outputs", ["last", "all", "mixed"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_recurrent_networks(cell: str, outputs: str) -> None:
+    """Equal steps are taken together where nothing stands in the way, and the gradients are the same."""
+    width = 2 if cell == "gated" else 3
+    rng = np.random.default_rng(0)
+    shapes = [(3, 1), (3, width), (3, 1), (8, 1, 5)]
+    bound = Bound(lambda *leaves: recurrent(*leaves, CELLS[cell], outputs), [rng.normal(size=s) for s in shapes])
+    bound.check(tolerance=1e-11)
+    bound.check(*[rng.normal(size=s) for s in shapes], tolerance=1e-11)
+    bound.check(*[np.zeros(s) for s in shapes], tolerance=1e-11)
+
+
+def test_equal_steps_are_taken_together() -> None:
+    """Each step of a tanh network costs two calls backward; its slope and its share of the weights' gradient none."""
+
+    def backward_calls(steps: int) -> int:
+        shapes = [(3, 1), (3, 3), (3, 1), (steps, 1, 5)]
+        bound = Bound(lambda *leaves: recurrent(*leaves, ad.tanh), [np.full(s, 0.1) for s in shapes])
+        return len(bound.replay._main.calls[1])
+
+    assert backward_calls(20) - backward_calls(10) == 2 * 10
+
+
 def test_parameters_in_one_vector() -> None:
     """Gradients lie behind one another, in another order than the leaves: as a training loop has them."""
     rng = np.random.default_rng(0)
