@@ -37,11 +37,6 @@ class Inner:
     quick_calls: Any = None
     view: Any = None
 
-    @property
-    def quiet(self) -> Any:
-        """Steps run where NumPy's warnings are off."""
-        return self.array
-
 
 def _copy(x: Array, out: Array) -> Any:
     return [(np.copyto, (out, x))]
@@ -52,7 +47,7 @@ COPY = Inner(np.array, _copy)
 
 @dataclass(eq=False)
 class Plan:
-    """Values, numbered from 0, and the steps that compute them.
+    """Values, numbered from 0, and the steps that compute them. It is made where NumPy's warnings are off.
 
     Attributes:
         samples: an example of each value: its array at the numbers that the leaves held at construction.
@@ -120,7 +115,7 @@ class Plan:
         key = (op, args, key_of(params))
         if key in self._known:
             return self._known[key]
-        sample = np.asarray(op.quiet(*[self.samples[a] for a in args], **params))
+        sample = np.asarray(op.array(*[self.samples[a] for a in args], **params))
         if len(args) == 1 and (view := self._part(args[0], op, params, sample)) is not None:
             if args[0] in self.constants:
                 self.constants.add(view)
@@ -135,6 +130,8 @@ class Plan:
 
 def dense(array: Array) -> Array:
     """The array itself if it lies in memory without gaps, in some order of its axes; else a copy that does."""
+    if array.flags.c_contiguous:
+        return array
     tight = np.empty_like(array)
     if tight.strides != array.strides:
         tight[...] = array
