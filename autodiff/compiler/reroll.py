@@ -7,6 +7,7 @@ blocks of rows, with the examples of a batch side by side along the last axis.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from itertools import takewhile
 from math import prod
 from typing import Any
 
@@ -95,16 +96,15 @@ class _Emission:
 
     def run(self) -> Program:
         plan, recorder = self.plan, self.recorder
-        names, (P, X) = plan.terms.program.leaf_names(), self._examples()
+        program, (P, X) = plan.terms.program, self._examples()
+        names = _Names(program.names)
         for k, index in enumerate(plan.parameters):
             data = P[index][..., None] if k in self.columns else P[index]
-            label = _called(
-                [names.get(plan.terms.program.shared[i], "") for i in index.flat], "W" if data.ndim > 1 else "b"
-            )
+            label = names.of(index) or ("W" if data.ndim > 1 else "b")
             self.parameters.append(Tensor(data.astype(self.dtype), label=label))
         for index in plan.inputs:
             data = np.repeat(X[index][..., None], self.batch, axis=-1)
-            label = _called([names.get(plan.terms.program.varying[i], "") for i in index.flat], "x")
+            label = names.of(index + len(program.shared)) or "x"
             self.inputs.append(Tensor(data.astype(self.dtype), label=label))
         for leaf in self.parameters:
             recorder.shared(leaf)
@@ -223,15 +223,22 @@ class _Emission:
         return _stretched(tensor, (*[n for n, _ in x.axes], tensor.shape[-1])) if isinstance(x, Part) else tensor
 
 
-def _called(names: list[str], otherwise: str) -> str:
-    """What leaves have in common in their names: of ``params[0][1]`` and ``params[0][2]`` it is ``params[0]``."""
-    parts = [name.split("[") for name in names]
-    shared = []
-    for steps in zip(*parts, strict=False):
-        if len(set(steps)) > 1:
-            break
-        shared.append(steps[0])
-    return "[".join(shared) or otherwise
+class _Names:
+    """What several leaves of a program are called together; see ``Program.names``."""
+
+    def __init__(self, names: list[tuple[str, tuple[int, ...]]]) -> None:
+        self.names = names
+        self.ends = np.cumsum([prod(shape) for _, shape in names])
+
+    def of(self, leaves: Rows) -> str:
+        """What the first and the last have in common: of ``params[0][1]`` and ``params[0][7]`` it is ``params[0]``."""
+        both = []
+        for leaf in (int(leaves.flat[0]), int(leaves.flat[-1])):
+            entry = int(np.searchsorted(self.ends, leaf, "right"))
+            if entry == len(self.names):
+                return ""
+            both.append(self.names[entry][0].split("["))
+        return "[".join([a for a, b in takewhile(lambda pair: pair[0] == pair[1], zip(*both, strict=False))])
 
 
 def _stretched(x: Any, shape: tuple[int, ...]) -> Any:

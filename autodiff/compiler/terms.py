@@ -6,6 +6,7 @@ row of a matrix product), a dot product, a plain total, and what is left, operat
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -103,7 +104,10 @@ def degrees_of(program: Program) -> bytearray:
     for i in program.varying:
         degrees[i] = VARYING
     for i, args in enumerate(program.args):
-        if args:
+        if len(args) == 2:  # spelt out: there are many
+            a, b = degrees[args[0]], degrees[args[1]]
+            degrees[i] = a if a > b else b
+        elif args:
             degrees[i] = max([degrees[k] for k in args])
     return degrees
 
@@ -189,7 +193,7 @@ class _Taking:
         """The (sign, form) of what the terms of one degree add up to, in as few forms as fit."""
         args, degrees, inside, of = self.program.args, self.degrees, self.inside, self.terms.of
         forms = self.terms.forms
-        linear: dict[tuple[int, bool], list[tuple[int, int, int]]] = {}
+        linear: dict[tuple[int, bool], list[tuple[int, int, int]]] = defaultdict(list)
         products: dict[int, list[tuple[int, int]]] = {1: [], -1: []}
         units: dict[int, list[int]] = {1: [], -1: []}
         for i, sign in terms:
@@ -197,15 +201,16 @@ class _Taking:
                 units[sign].append(of[i])
                 continue
             a, b = args[i]
-            if degrees[a] == degrees[b]:
+            lower, higher = degrees[a], degrees[b]
+            if lower == higher:
                 products[sign].append((of[a], of[b]))
                 continue
-            if degrees[a] > degrees[b]:
-                a, b = b, a
+            if lower > higher:
+                a, b, lower = b, a, higher
             value = of[b]
             # Values of one time come from one place, more often than not; the inputs of a recurrent cell and its
             # state do not, and the inputs of all steps can be multiplied at once.
-            linear.setdefault((forms[value].time, degrees[a] == CONSTANT), []).append((value, of[a], sign))
+            linear[forms[value].time, lower == CONSTANT].append((value, of[a], sign))
         return [
             *self._linear(root, linear.values()),
             *[part for sign, pairs in products.items() for part in self._dot(root, sign, pairs)],
