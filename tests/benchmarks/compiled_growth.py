@@ -54,7 +54,7 @@ def random(nodes: int) -> Problem:
     back = rng.integers(1, 100, (nodes, 2)).tolist()
 
     def written(f: Any) -> Callable[..., Any]:
-        plan = [(getattr(f, name), a, b if name in TWO else 0) for name, (a, b) in zip(names, back, strict=True)]
+        plan = tuple((getattr(f, name), a, b if name in TWO else 0) for name, (a, b) in zip(names, back, strict=True))
 
         def loss(parameters: Any, xs: Any) -> Any:
             values = [*parameters, *xs]

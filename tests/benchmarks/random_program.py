@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,16 +21,15 @@ RECENT = 400  # arguments are among so many values that were made last
 TAME = 2.0  # the most that a value may be, and -2 the least
 
 
-@dataclass
-class Operation:
+class Operation(NamedTuple):
     """A row of the table, the numbers of the values it is applied to, and its options."""
 
     name: str
     args: tuple[int, ...]
-    options: dict[str, Any]
+    options: tuple[tuple[str, Any], ...] = ()
 
 
-def random_program(rows: list[Primitive], operations: int, X: Any, parameters: Any) -> list[Operation]:
+def random_program(rows: list[Primitive], operations: int, X: Any, parameters: Any) -> tuple[Operation, ...]:
     """``operations`` of the rows; those of all examples ``X`` stay inside the domains."""
     rng = np.random.default_rng(7)
     values = [np.full(len(X), p) for p in parameters] + list(X.T.copy())
@@ -63,13 +61,13 @@ def random_program(rows: list[Primitive], operations: int, X: Any, parameters: A
         values.append(result)
         low.append(result.min())
         high.append(result.max())
-        plan.append(Operation(row.name, tuple(args), options))
+        plan.append(Operation(row.name, tuple(args), tuple(options.items())))
     left = sorted(unused)
     total = left[0]
     for k in left[1:]:
-        plan.append(Operation("add", (total, k), {}))
+        plan.append(Operation("add", (total, k)))
         total = len(parameters) + X.shape[1] + len(plan) - 1
-    return plan
+    return tuple(plan)
 
 
 def irregular(rows: list[Primitive], operations: int, batch: int) -> Problem:
@@ -79,12 +77,12 @@ def irregular(rows: list[Primitive], operations: int, batch: int) -> Problem:
     plan = random_program(rows, operations, X, parameters)
 
     def written(f: Any) -> Callable[..., Any]:
-        functions = [getattr(f, o.name) for o in plan]
+        operations = tuple((getattr(f, o.name), o.args, o.options) for o in plan)  # what is frozen needs no guard
 
         def loss(parameters: Any, xs: Any) -> Any:
             values = [*parameters, *xs]
-            for function, o in zip(functions, plan, strict=True):
-                values.append(function(*[values[k] for k in o.args], **o.options))
+            for function, args, options in operations:
+                values.append(function(*[values[k] for k in args], **dict(options)))
             return values[-1]
 
         return loss
@@ -225,7 +223,7 @@ def casadi_functions() -> Any:
     return SimpleNamespace(**plain, **named)
 
 
-def by_hand(plan: list[Operation], parameters: Any, X: Any) -> Step:
+def by_hand(plan: tuple[Operation, ...], parameters: Any, X: Any) -> Step:
     """Rows of one array hold the values and another's the adjoints; lists of calls are made once, and run."""
     batch, leaves = X.shape[0], len(parameters) + X.shape[1]
     values, adjoints = np.empty((leaves + len(plan), batch)), np.empty((leaves + len(plan), batch))
