@@ -39,6 +39,9 @@ class Replay:
     Attributes:
         outputs: an array for each output, overwritten by the next run.
 
+    The numbers are those of the engine, to the last bit forward (but for sums of many products, which are taken in one
+    go) and to rounding backward. A replay runs in one thread at a time.
+
     Raises:
         ValueError: an array is missing, or has a shape or dtype that does not fit.
 
@@ -81,7 +84,7 @@ class Replay:
         self._complete = True
 
     def backward(self) -> None:
-        """Write the gradients, from the outputs and seeds of the last :meth:`forward`.
+        """Write the gradients, from the seeds and from what the last :meth:`forward` left (leaves stay as they were).
 
         Raises:
             RuntimeError: :meth:`forward` did not run since the last backward (whose buffers it shares).
