@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import errors
-from autodiff.context import look, tracing
+from autodiff.context import look, no_grad, tracing
 from autodiff.graph import Node
 from autodiff.primitives import TABLE
 from autodiff.primitives.row import plain
@@ -21,7 +21,10 @@ from autodiff.primitives.row import plain
 
 def _comparison(relation: Callable[[Any, Any], Any], row: str) -> Callable[[Any, Any], Any]:
     def compare(self: Any, other: Any) -> Any:
-        return relation(self._held, plain(other)) if tracing() is None else TABLE[row](self, other)
+        if tracing() is None:
+            return relation(self._held, plain(other))
+        with no_grad():  # a plain boolean has no gradient, not even 0 (which 0 * inf would make NaN further down)
+            return TABLE[row](self, other)
 
     return compare
 
@@ -31,7 +34,10 @@ def _logical(row: str) -> Callable[..., Any]:
 
     def combine(self: Any, *other: Any) -> Any:
         known = all(x.op is None or x.op.truth for x in (self, *other) if isinstance(x, Node))
-        return TABLE[row](self, *other) if tracing() is not None and known else NotImplemented
+        if tracing() is None or not known:
+            return NotImplemented
+        with no_grad():
+            return TABLE[row](self, *other)
 
     return combine
 

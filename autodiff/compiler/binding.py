@@ -93,12 +93,13 @@ class _Scattered:
 
     def slot(self, index: Rows) -> NDArray[Any]:
         """Where the gradient of a leaf with these entries is to be written: in place, if no other leaf has them."""
-        view = None if self.taken[index].any() else strided(self.total, index)
+        once = np.bincount(index.ravel()).max(initial=0) <= 1  # windows that overlap are no place to write to
+        view = strided(self.total, index) if once and not self.taken[index].any() else None
         if view is not None:
             self.taken[index] = True
             return view
         copy = np.zeros((*index.shape, *self.total.shape[1:]), self.total.dtype)
-        self.others.append((index, copy, len(np.unique(index)) == index.size))
+        self.others.append((index, copy, once))
         return copy
 
     def collect(self) -> None:

@@ -97,7 +97,7 @@ class Program:
         op = self.ops[i]
         assert op is not None
         written, _ = TEXT.apply(op, [self._written(k, names) for k in self.args[i]], self.params[i])
-        stopped = "   # no gradient passes" if i in self.stopped else ""
+        stopped = "   # no gradient passes" if i in self.stopped and not op.truth else ""
         label = f"   # {name_text(self.labels[i])}" if i in self.labels else ""
         return f"v{i} = {written}{stopped}{label}"
 
