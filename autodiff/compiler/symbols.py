@@ -55,6 +55,12 @@ def _unary(name: str) -> Callable[[Symbol], Symbol]:
     return lambda self: Symbol(("math", name, _as_number(self)), self.known)
 
 
+def _to_integer(name: str) -> Callable[[Symbol], Symbol]:
+    """Python rounds to an integer, and no integer is -0.0."""
+    rounded = _unary(name)
+    return lambda self: rounded(self) + 0.0
+
+
 class Symbol:
     """Stands for a number, and remembers how it was computed.
 
@@ -75,7 +81,8 @@ class Symbol:
     __eq__ = _binary("==")  # type: ignore[assignment]
     __ne__ = _binary("!=")  # type: ignore[assignment]
     __hash__ = None  # type: ignore[assignment]
-    __abs__, __floor__, __ceil__, __round__ = map(_unary, ("fabs", "floor", "ceil", "rint"))
+    __abs__ = _unary("fabs")
+    __floor__, __ceil__, __round__ = map(_to_integer, ("floor", "ceil", "rint"))
 
     def __neg__(self) -> Symbol:
         return Symbol(("neg", _as_number(self)), self.known)
@@ -137,7 +144,8 @@ class _Math:
 
     def __getattr__(self, name: str) -> Any:
         function = getattr(math, name)
-        return partial(_call, function) if callable(function) else function
+        by_itself = not callable(function) or function in (math.floor, math.ceil)  # these ask the symbol
+        return function if by_itself else partial(_call, function)
 
 
 def _call(function: Any, *args: Any) -> Any:
