@@ -191,7 +191,8 @@ class _Emission:
             return Tensor(x.array.astype(self.dtype), requires_grad=False)
         key = (x.block, x.first, tuple(x.axes))
         if key not in self.parts:
-            self.parts[key] = self._part(x)
+            with enable_grad():  # a part may be wanted again where gradients pass it
+                self.parts[key] = self._part(x)
         return self.parts[key]
 
     def _part(self, x: Part) -> Any:
