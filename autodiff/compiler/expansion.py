@@ -102,8 +102,12 @@ class Derivatives:
     def contribution(self, op: Any, k: int, upstream: int, args: tuple[int, ...], out: int, params: Any) -> int | None:
         """The value of what flows back to input ``k``; None where nothing does."""
         partial = None if op.partials is None else op.partials[k]
-        if type(partial) is int and (partial == 1 or (partial == 0 and op.selects)):
-            return self.fitted(upstream, args[k]) if partial else None
+        if type(partial) is int and partial == 1:
+            return self.fitted(upstream, args[k])
+        if type(partial) is int and partial == 0 and op.selects:
+            # Nothing of the upstream gradient arrives, and yet 0 does: further down 0 * inf is NaN.
+            x = self.plan.samples[args[k]]
+            return self.plan.add_given(np.zeros(x.shape, x.dtype), constant=True)
         values = (*args, out)
         if op.partials is None:
             if op.variadic:
