@@ -10,7 +10,7 @@
 
 from autodiff.anomaly import detect_anomaly
 from autodiff.check import check_gradients
-from autodiff.compiler.compiled import compile
+from autodiff.compiler.compile import compile
 from autodiff.context import enable_grad, no_grad, observe, scope
 from autodiff.errors import AnomalyError, AutodiffError, ExactError, GradientMismatchError, GraphError, TraceError
 from autodiff.explanation import Explanation, explain

@@ -36,6 +36,10 @@ class Tracer:
     def detach(self, node: Any, copy: Any) -> None:
         """``copy`` has the data of ``node`` and carries no gradient."""
 
+    def made_by(self, node: Any) -> Any:
+        """The primitive that made a node, also where its history was let go."""
+        return node.op
+
 
 # Who traces here. It is asked for where something leaves the graph, never where an operation is recorded.
 _tracer: ContextVar[Tracer | None] = ContextVar("tracer", default=None)

@@ -33,8 +33,11 @@ def _logical(row: str) -> Callable[..., Any]:
     """What ``&`` means between comparisons inside a trace; outside they are plain booleans, and this is not asked."""
 
     def combine(self: Any, *other: Any) -> Any:
-        known = all(x.op is None or x.op.truth for x in (self, *other) if isinstance(x, Node))
-        if tracing() is None or not known:
+        tracer = tracing()
+        if tracer is None:
+            return NotImplemented
+        made = [tracer.made_by(x) for x in (self, *other) if isinstance(x, Node)]
+        if not all(op is not None and op.truth for op in made):
             return NotImplemented
         with no_grad():
             return TABLE[row](self, *other)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.context import look, tracing
+from autodiff.context import look, no_grad, tracing
 from autodiff.graph import Node
 from autodiff.primitives import FUNCTIONS, TABLE
 
@@ -60,7 +60,8 @@ def array_function(node: Any, function: Any, types: Any, args: Any, kwargs: Any)
     if function in RECORDED:
         return RECORDED[function](*args, **kwargs)
     if tracing() is not None and function in TRUTHS and not kwargs:
-        return TRUTHS[function](*args)
+        with no_grad():  # as comparisons of nodes
+            return TRUTHS[function](*args)
     if function in PLAIN or function in FORM:
         how = "" if function in FORM else f"np.{function.__name__}"
         return function(*_deep_plain(args, how), **{k: _deep_plain(v, how) for k, v in kwargs.items()})

@@ -19,13 +19,15 @@ from autodiff.tensor import Tensor
 from autodiff.value import Value
 
 _NUMBERS = frozenset({float, int})
+_VALUE = frozenset({Value})
+_SINGLE = _NUMBERS | _VALUE
 _STATIC = (bool, str, bytes, type(None), np.bool_)
 REAL = "fiub"
 
 
 # ── a key for what is the same for all calls that share a trace ──────────────────────────────────────
-def collect(x: Any, found: list[Any]) -> Any:
-    """The runs of an argument that all examples share, in order, to ``found``; and a key of its structure.
+def collect(x: Any, found: list[Any], key: list[Any]) -> None:
+    """Add the runs of an argument that all examples share to ``found``, in order, and its structure to ``key``.
 
     Raises:
         TraceError: a number is no float.
@@ -33,34 +35,53 @@ def collect(x: Any, found: list[Any]) -> Any:
     kind = type(x)
     if kind is np.ndarray:
         found.append(x)
-        return x.dtype.char, x.shape
-    if kind is list or kind is tuple:
-        kinds = set(map(type, x))
-        if kinds and (kinds == {Value} or kinds <= _NUMBERS):
-            found.append(x)
-            return kind, len(x), Value in kinds
-        return kind, *[collect(part, found) for part in x]
-    if kind is float or kind is int:
+        key.append(x.shape)
+        key.append(x.dtype)
+    elif kind is list or kind is tuple:
+        key.append(kind)
+        key.append(len(x))
+        if x and type(x[0]) in _SINGLE:
+            kinds = set(map(type, x))
+            if kinds == _VALUE or kinds <= _NUMBERS:
+                found.append(x)
+                key.append(Value in kinds)
+                return
+        for part in x:
+            collect(part, found, key)
+    elif kind is dict:
+        key.append(kind)
+        key.append(len(x))
+        key.extend(x)
+        for part in x.values():
+            collect(part, found, key)
+    elif kind is float or kind is int:
         found.append(x)
-        return float
+        key.append(float)
+    else:
+        _collect_other(x, found, key)
+
+
+def _collect_other(x: Any, found: list[Any], key: list[Any]) -> None:
+    kind = type(x)
     if isinstance(x, Node):
         found.append(x)
-        return (kind, x._held.dtype.char, x._held.shape) if isinstance(x, Tensor) else kind
-    if isinstance(x, dict):
-        return kind, tuple(x), *[collect(part, found) for part in x.values()]
-    if isinstance(x, list | tuple):
-        return kind, *[collect(part, found) for part in x]
-    if isinstance(x, _STATIC):
-        return "static", kind, x
-    if isinstance(x, np.generic | np.ndarray):
+        key += (kind, x._held.dtype, x._held.shape) if isinstance(x, Tensor) else (kind,)
+    elif isinstance(x, dict | list | tuple):
+        key += (kind, len(x), *(x if isinstance(x, dict) else ()))
+        for part in x.values() if isinstance(x, dict) else x:
+            collect(part, found, key)
+    elif isinstance(x, _STATIC):
+        key += (kind, x)
+    elif isinstance(x, np.generic | np.ndarray):
         found.append(x)
-        return x.dtype.char, x.shape
-    if parameters := parameters_of(x):
+        key += (x.shape, x.dtype)
+    elif parameters := parameters_of(x):
         found.append(parameters)
-        return "parameters", Same(x), tuple(map(id, parameters))
-    if isinstance(x, complex) or hasattr(x, "numerator"):
+        key += (Same(x), tuple(map(id, parameters)))
+    elif isinstance(x, complex) or hasattr(x, "numerator"):
         raise TraceError(f"compiled functions compute with floats, and were given {describe(x)}; write float(...)")
-    return "static", kind, Same(x)
+    else:
+        key.append(Same(x))
 
 
 class Same:
@@ -87,41 +108,48 @@ def parameters_of(x: Any) -> list[Node] | None:
     return parameters if all(isinstance(p, Node) for p in parameters) else None
 
 
-def collect_batch(x: Any, axis: Any, found: list[Any], name: str) -> Any:
+def collect_batch(x: Any, axis: Any, found: list[Any], key: list[Any], name: str) -> None:
     """The same for an argument with one entry per example along ``axis`` (which may be a tree like ``x``).
 
     Raises:
         TraceError: there is no such axis.
     """
+    if axis is None:
+        collect(x, found, key)
+        return
     if type(x) is not np.ndarray:
-        if axis is None:
-            return collect(x, found)
         if isinstance(axis, dict | list | tuple):
-            return _collect_tree(x, axis, found, name)
+            _collect_tree(x, axis, found, key, name)
+            return
         if isinstance(x, _STATIC):
-            return "static", type(x), x
-        if isinstance(x, dict):
-            return dict, tuple(x), *[collect_batch(part, axis, found, f"{name}[{k!r}]") for k, part in x.items()]
-        if isinstance(x, list | tuple) and not _all_numbers(x):
-            return type(x), *[collect_batch(part, axis, found, f"{name}[{i}]") for i, part in enumerate(x)]
+            key += (type(x), x)
+            return
+        if isinstance(x, dict) or (isinstance(x, list | tuple) and not _all_numbers(x)):
+            keys = list(x) if isinstance(x, dict) else range(len(x))
+            key += (type(x), *keys)
+            for k in keys:
+                collect_batch(x[k], axis, found, key, f"{name}[{k!r}]")
+            return
         x = as_batch(x, name)
-    elif axis is None:
-        return collect(x, found)
     if not -x.ndim <= axis < x.ndim:
         raise TraceError(
             f"{name} varies from example to example along axis {axis} (in_axes), and was given {describe(x)}; give one"
             " entry per example, or None for it in in_axes where all examples share it"
         )
     found.append(x)
-    return "batch", x.dtype.char, axis, x.shape[1:] if axis == 0 else rest_of(x.shape, axis)
+    key.append(axis)
+    key.append(x.shape[1:] if axis == 0 else rest_of(x.shape, axis))
+    key.append(x.dtype)
 
 
-def _collect_tree(x: Any, axes: Any, found: list[Any], name: str) -> Any:
+def _collect_tree(x: Any, axes: Any, found: list[Any], key: list[Any], name: str) -> None:
     keys = list(axes) if isinstance(axes, dict) else list(range(len(axes)))
     own = list(x) if isinstance(x, dict) else list(range(len(x))) if isinstance(x, list | tuple) else None
     if own is None or set(own) != set(keys):
         raise TraceError(f"in_axes has {axes!r} for {name}, which has another structure: {describe(x)}")
-    return type(x), tuple(own), *[collect_batch(x[k], axes[k], found, f"{name}[{k!r}]") for k in own]
+    key += (type(x), *own)
+    for k in own:
+        collect_batch(x[k], axes[k], found, key, f"{name}[{k!r}]")
 
 
 def _all_numbers(x: Any) -> bool:
@@ -170,6 +198,7 @@ class Run:
         axis: the axis of the batch, or None.
         kind: what was given: np.ndarray, Tensor, Value, float, list or tuple (of numbers or Values).
         dtype: of the array that was given, None for single numbers.
+        stop: where the next run begins.
         nodes: the parameters of a model, which stay where they are.
         values: whether a list holds Values.
     """
@@ -195,32 +224,54 @@ class Run:
             return [(f"{self.text}.{path}", ()) for path in self.paths]
         return [(self.text, () if whole and self.leaves == 1 and self.kind not in (list, tuple) else self.shape)]
 
-    @property
-    def stop(self) -> int:
-        """Where the next run begins."""
-        return self.start + prod(self.shape)
+    def __post_init__(self) -> None:
+        self.stop = self.start + prod(self.shape)
 
-    def gradient(self, flat: Any) -> Any:
-        """The gradient of this run, in its form: ``flat`` has a number (or, per example, a column) for each entry."""
-        part = flat[self.start : self.stop]
-        if flat.ndim == 2:  # one for each example, along the first axis
-            part = part.T
-            if self.axis is not None:
-                return np.moveaxis(part.reshape(len(part), *self.shape), 0, self.axis).astype(_floating(self.dtype))
-            if self.kind in (list, tuple) or self.nodes is not None:
-                return [np.array(column) for column in part.T]
-            return part.reshape(len(part), *self.shape).astype(_floating(self.dtype))
-        if self.kind is np.ndarray or self.kind is Tensor:
-            part = part.reshape(self.shape)
-            return part if self.dtype == part.dtype else part.astype(_floating(self.dtype))
-        numbers = part.tolist()
+    def gradient(self) -> Callable[[Any], Any]:
+        """Takes its gradient, in its form, from a fresh vector of the gradients of all parameters."""
+        start, stop, shape = self.start, self.stop, self.shape
+        if self.dtype is not None:
+            if self.dtype != np.float64:
+                wanted = _floating(self.dtype)
+                return lambda flat: flat[start:stop].reshape(shape).astype(wanted, copy=False)
+            if len(shape) == 1:
+                return lambda flat: flat[start:stop]
+            return lambda flat: flat[start:stop].reshape(shape)
         if self.kind is list or self.nodes is not None:
-            return numbers
-        return tuple(numbers) if self.kind is tuple else numbers[0]
+            return lambda flat: flat[start:stop].tolist()
+        if self.kind is tuple:
+            return lambda flat: tuple(flat[start:stop].tolist())
+        return lambda flat: flat.item(start)
+
+    def gradient_of_each(self, rows: Any) -> Any:
+        """The same for each example, along the first axis or that of the batch, from rows of gradients."""
+        part = rows[self.start : self.stop].T
+        shaped = part.reshape(len(part), *self.shape)
+        if self.axis is not None:
+            shaped = np.moveaxis(shaped, 0, self.axis)
+        elif self.kind in (list, tuple) or self.nodes is not None:
+            return [np.array(column) for column in part.T]
+        return np.array(shaped, _floating(self.dtype))
 
 
 def _floating(dtype: Any) -> Any:
     return dtype if dtype is not None and dtype.kind == "f" else np.float64
+
+
+@dataclass(eq=False)
+class _Fixed:
+    """What is no number: static, or a model, whose parameters are ``run``."""
+
+    thing: Any
+    run: Run | None = None
+
+
+@dataclass(eq=False)
+class _Container:
+    """A list, tuple or dictionary: ``join`` makes one of the parts."""
+
+    join: Callable[[list[Any]], Any]
+    parts: list[Any]
 
 
 class Tree:
@@ -235,27 +286,45 @@ class Tree:
         self.runs: list[Run] = []
         self.objects: list[Any] = []
         self.starts = starts  # where the next shared and the next varying run begin
-        self._build = self._fixed(x) if static else self._node(x, name, axis)
+        self._form = self._fixed(x) if static else self._node(x, name, axis)
 
-    def build(self, fillings: Iterator[Any]) -> Any:
-        """The same structure, with something else in the place of each run; None in the place of what is static."""
-        return self._build(fillings)
+    def filled(self, fillings: Iterator[Any]) -> Any:
+        """The argument with the next of ``fillings`` in the place of each run; a model stays as it is."""
 
-    def rebuild(self, fillings: Iterator[Any]) -> Any:
-        """The same with what is static where it was."""
-        return self._build(fillings, True)
+        def fill(form: Any) -> Any:
+            if isinstance(form, _Container):
+                return form.join([fill(part) for part in form.parts])
+            if isinstance(form, Run) or form.run is not None:
+                filling = next(fillings)
+            return filling if isinstance(form, Run) else form.thing
 
-    def _add(self, run: Run) -> Callable[..., Any]:
+        return fill(self._form)
+
+    def builder(self, make: Callable[[Run], Callable[[Any], Any]]) -> Callable[[Any], Any]:
+        """A function that builds the same structure from whatever ``make`` makes each run from; None for the static."""
+
+        def of(form: Any) -> Callable[[Any], Any]:
+            if isinstance(form, _Container):
+                parts, join = [of(part) for part in form.parts], form.join
+                if join is list:
+                    return lambda source: [part(source) for part in parts]
+                return lambda source: join([part(source) for part in parts])
+            run = form if isinstance(form, Run) else form.run
+            return (lambda source: None) if run is None else make(run)
+
+        return of(self._form)
+
+    def _add(self, run: Run) -> Run:
         self.starts[run.axis is not None] = run.stop
         self.runs.append(run)
-        return lambda fillings, full=False: next(fillings)
+        return run
 
-    def _node(self, x: Any, name: str, axis: Any) -> Callable[..., Any]:
+    def _node(self, x: Any, name: str, axis: Any) -> Any:
         kind = type(x)
         if isinstance(axis, dict | list | tuple) or (isinstance(x, dict | list | tuple) and not self._is_run(x, axis)):
             return self._container(x, name, axis)
         if isinstance(x, _STATIC):
-            return lambda fillings, full=False: x if full else None
+            return _Fixed(x)
         if axis is not None:
             array = as_batch(x, name) if kind is not np.ndarray else x
             rest = rest_of(array.shape, axis)
@@ -272,16 +341,16 @@ class Tree:
         if kind is float or kind is int:
             return self._add(Run(name, (), start, float))
         self.objects.append(x)
-        if parameters := parameters_of(x):
-            named = getattr(x, "named_parameters", None)
-            paths = [path for path, _ in named()] if named else None
-            add = self._add(Run(name, (len(parameters),), start, kind, nodes=parameters, paths=paths))
-            return lambda fillings, full=False: (next(fillings), x)[1] if full else add(fillings)
-        return lambda fillings, full=False: x if full else None
+        parameters = parameters_of(x)
+        if not parameters:
+            return _Fixed(x)
+        named = getattr(x, "named_parameters", None)
+        paths = [path for path, _ in named()] if named else None
+        return _Fixed(x, self._add(Run(name, (len(parameters),), start, kind, nodes=parameters, paths=paths)))
 
-    def _fixed(self, x: Any) -> Callable[..., Any]:
+    def _fixed(self, x: Any) -> _Fixed:
         self.objects.append(x)
-        return lambda fillings, full=False: x if full else None
+        return _Fixed(x)
 
     def _is_run(self, x: Any, axis: Any) -> bool:
         if isinstance(x, dict):
@@ -291,21 +360,16 @@ class Tree:
         kinds = set(map(type, x))
         return type(x) in (list, tuple) and bool(kinds) and (kinds == {Value} or kinds <= _NUMBERS)
 
-    def _container(self, x: Any, name: str, axis: Any) -> Callable[..., Any]:
+    def _container(self, x: Any, name: str, axis: Any) -> _Container:
         kind: Any = type(x)
         keys = list(x) if isinstance(x, dict) else list(range(len(x)))
         axes = axis if isinstance(axis, dict | list | tuple) else dict.fromkeys(keys, axis)
         parts = [self._node(x[k], f"{name}[{k!r}]", axes[k]) for k in keys]
-
-        def build(fillings: Iterator[Any], full: bool = False) -> Any:
-            built = [part(fillings, full) for part in parts]
-            if isinstance(x, dict):
-                return dict(zip(keys, built, strict=True))
-            if isinstance(x, tuple):
-                return kind(*built) if hasattr(kind, "_fields") else tuple(built)
-            return built
-
-        return build
+        if isinstance(x, dict):
+            return _Container(lambda built: dict(zip(keys, built, strict=True)), parts)
+        if hasattr(kind, "_fields"):
+            return _Container(lambda built: kind(*built), parts)
+        return _Container(list if isinstance(x, list) else tuple, parts)
 
 
 def _real(dtype: Any, name: str) -> Any:
@@ -337,21 +401,16 @@ class Filler:
     def __call__(self, found: list[Any]) -> None:
         """Copy what was given at a call."""
         for copy, run in zip(self.copies, found, strict=True):
-            copy(run)
+            copy(..., run)
 
-    def _copy(self, run: Run, P: Any, X: Any) -> Callable[[Any], None]:
+    def _copy(self, run: Run, P: Any, X: Any) -> Callable[[Any, Any], None]:
         if run.axis is not None:
             view = X.T[:, run.start : run.stop].reshape(X.shape[1], *run.shape)
-            view = np.moveaxis(view, 0, run.axis)
-            return lambda x: np.copyto(view, x)
-        flat = P[run.start : run.stop]
-        part = flat.reshape(run.shape)
-        if run.kind is np.ndarray:
-            return lambda x: np.copyto(part, x)
-        if run.kind is Tensor:
-            return lambda x: np.copyto(part, x._held)
+            return np.moveaxis(view, 0, run.axis).__setitem__  # type: ignore[no-any-return]
+        part = P[run.start : run.stop]
         if run.kind is Value:
-            return lambda x: part.__setitem__((), numbers_of((x,))[0])
+            return lambda _, x: part.__setitem__(..., numbers_of((x,)))
         if run.nodes is not None or run.values:
-            return lambda x: flat.__setitem__(slice(None), numbers_of(x))
-        return lambda x: part.__setitem__(..., x)
+            return lambda _, x: part.__setitem__(..., numbers_of(x))
+        part = part.reshape(run.shape)
+        return (lambda _, x: part.__setitem__(..., x._held)) if run.kind is Tensor else part.__setitem__  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""``compile``: a function written for reading, traced once, run at the speed of matrices."""
+"""A compiled function: which trace a call belongs to, and what can be asked of it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from autodiff.compiler.checking import check
 from autodiff.compiler.entries import Scalar
 from autodiff.compiler.outputs import REDUCTIONS
 from autodiff.compiler.program import Program
+from autodiff.compiler.refusals import needs_one_output
 from autodiff.compiler.tensors import Array
 from autodiff.compiler.trace import Example, Trace
 from autodiff.context import tracing
@@ -39,7 +40,7 @@ class CacheInfo(NamedTuple):
 
 
 class Compiled:
-    """A compiled function; see :func:`compile`."""
+    """A compiled function; see ``autodiff.compile``."""
 
     __wrapped__: Callable[..., Any]
 
@@ -71,6 +72,9 @@ class Compiled:
         self._signature = _signature(function)
         self._in_axes, self._reduction = in_axes, reduction
         self._of: Any = of
+        self._reduces = "mean" if reduction == "none" else reduction  # what value_and_grad differentiates
+        parameters = self._signature.parameters.values() if self._signature else ()
+        self._argument_names = [p.name for p in parameters if p.kind in _POSITIONAL]
         self._static = _static_positions(self._signature, static_argnums, static_argnames)
         self._static_names = {static_argnames} if isinstance(static_argnames, str) else set(static_argnames)
         self._backend, self._dtype, self._maxsize, self._check = backend, np.dtype(dtype), maxsize, check
@@ -78,6 +82,7 @@ class Compiled:
         self._entries: OrderedDict[Any, list[Any]] = OrderedDict()
         self._lock = RLock()
         self._hits = self._traces = 0
+        self._last: tuple[list[Any] | None, Any] = (None, None)  # the key of the last call, and its trace
         self._reason: str | None = None
 
     # ── calls ────────────────────────────────────────────────────────────────────────────────────────
@@ -103,11 +108,11 @@ class Compiled:
             TypeError: it does not return one number.
         """
         entry, found = self._entry(args, kwargs)
-        wanted = self._wanted(argnums, len(args), entry)
-        entry.needs_one_output(self.__wrapped__)
-        reduction = "mean" if self._reduction == "none" else self._reduction
-        value, gradients = entry.value_and_grad(found, wanted, reduction, per_example)
-        return value, gradients[0] if hasattr(argnums, "__index__") else tuple(gradients)
+        plan = entry.plans.get((self._reduces, argnums, per_example)) if type(argnums) is int else None
+        if plan is None:
+            self._needs_a_number(entry)
+            plan = entry.plan(self._reduces, self._wanted(argnums, entry), per_example)
+        return plan(found)  # type: ignore[no-any-return]
 
     def grad(self, *args: Any, argnums: int | Sequence[int] = 0, per_example: bool = False, **kwargs: Any) -> Any:
         """The gradient alone; see :meth:`value_and_grad`."""
@@ -119,11 +124,7 @@ class Compiled:
         Where the function returns a list of Values, the outputs of a batch are an array of shape (batch, outputs).
         """
         entry, found = self._entry(args, kwargs)
-        wanted = self._wanted(argnums, len(args), entry)
-        outputs, pull = entry.vjp(found, wanted)
-        if hasattr(argnums, "__index__"):
-            return outputs, lambda cotangents: pull(cotangents)[0]
-        return outputs, lambda cotangents: tuple(pull(cotangents))
+        return entry.vjp(found, self._wanted(argnums, entry))  # type: ignore[no-any-return]
 
     def backward(self, *args: Any, **kwargs: Any) -> Any:
         """The output, mean (or sum) over the batch; its gradient is added to ``.grad`` of the leaves.
@@ -132,8 +133,8 @@ class Compiled:
         that the function reaches otherwise.
         """
         entry, found = self._entry(args, kwargs)
-        entry.needs_one_output(self.__wrapped__)
-        return entry.accumulate(found, "mean" if self._reduction == "none" else self._reduction)
+        self._needs_a_number(entry)
+        return entry.accumulate(found, self._reduces)
 
     # ── what was compiled ────────────────────────────────────────────────────────────────────────────
     def program(self, *args: Any, **kwargs: Any) -> Program:
@@ -160,6 +161,7 @@ class Compiled:
         """Forget every trace."""
         with self._lock:
             self._entries.clear()
+            self._last = (None, None)
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.__wrapped__, '__name__', self.__wrapped__)}, {len(self.programs)} programs>"
@@ -175,34 +177,53 @@ class Compiled:
             self._of = self._decided(args, kwargs)
         modes = self._modes.get(len(args)) or self._modes_of(len(args))
         found: list[Any] = []
-        key = [self._key(x, mode, found, i) for i, (x, mode) in enumerate(zip(args, modes, strict=True))]
+        key: list[Any] = []
+        for position, x in enumerate(args):
+            mode = modes[position]
+            if mode is None:
+                collect(x, found, key)
+            elif mode is _STATIC:
+                self._static_key(x, key, position)
+            else:
+                collect_batch(x, mode, found, key, self._name(position))
         for name, x in sorted(kwargs.items()):
-            key.append((name, self._key(x, _STATIC if name in self._static_names else None, found, name)))
-        whole = tuple(key)
+            key.append(name)
+            if name in self._static_names:
+                self._static_key(x, key, name)
+            else:
+                collect(x, found, key)
+        last_key, last = self._last
+        if key == last_key and last.trace.guards.hold():
+            self._hits += 1
+            return last, found
         with self._lock:
-            entries = self._entries.get(whole)
-            if entries is not None:
-                for entry in entries:
-                    if entry.trace.guards.hold():
-                        self._hits += 1
-                        self._entries.move_to_end(whole)
-                        return entry, found
-                self._reason = entries[-1].trace.guards.changed()
-            return self._traced(whole, args, kwargs, modes, found), found
+            whole = tuple(key)
+            entry = self._known(whole) or self._traced(whole, args, kwargs, modes, found)
+            self._entries.move_to_end(whole)
+            self._last = key, entry
+            return entry, found
 
-    def _key(self, x: Any, mode: Any, found: list[Any], name: Any) -> Any:
-        if mode is None:
-            return collect(x, found)
-        if mode is _STATIC:
-            try:
-                hash(x)
-            except TypeError:
-                raise TypeError(
-                    f"{self._name(name)} is static, so it is a key of the cache and has to be hashable, and"
-                    f" {type(x).__name__} is not; write a tuple instead of a list"
-                ) from None
-            return type(x), x
-        return collect_batch(x, mode, found, self._name(name))
+    def _known(self, key: Any) -> Any:
+        """The trace for a key, if what it reached beside its arguments is still the same."""
+        entries = self._entries.get(key)
+        if not entries:
+            return None
+        for entry in entries:
+            if entry.trace.guards.hold():
+                self._hits += 1
+                return entry
+        self._reason = entries[-1].trace.guards.changed()
+        return None
+
+    def _static_key(self, x: Any, key: list[Any], name: Any) -> None:
+        try:
+            hash(x)
+        except TypeError:
+            raise TypeError(
+                f"{self._name(name)} is static, so it is a key of the cache and has to be hashable, and a"
+                f" {type(x).__name__} is not; write a tuple instead of a list"
+            ) from None
+        key += (type(x), repr(x) if isinstance(x, float | complex | tuple) else x, x if isinstance(x, tuple) else 0)
 
     def _traced(
         self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], modes: tuple[Any, ...], found: list[Any]
@@ -245,10 +266,9 @@ class Compiled:
         return bound.args, bound.kwargs
 
     def _name(self, position: Any) -> str:
-        if isinstance(position, str) or self._signature is None:
-            return str(position) if isinstance(position, str) else f"argument {position}"
-        names = [p.name for p in self._signature.parameters.values() if p.kind in _POSITIONAL]
-        return names[position] if position < len(names) else f"argument {position}"
+        if isinstance(position, str):
+            return position
+        return self._argument_names[position] if position < len(self._argument_names) else f"argument {position}"
 
     def _modes_of(self, count: int) -> tuple[Any, ...]:
         axes = self._in_axes
@@ -278,7 +298,7 @@ class Compiled:
         plain = [x for i, x in enumerate(args) if i not in self._static]
         for x in [*plain, *(x for name, x in kwargs.items() if name not in self._static_names)]:
             found: list[Any] = []
-            collect(x, found)
+            collect(x, found, [])
             for run in found:
                 parts = run if isinstance(run, list | tuple) else (run,)
                 kinds |= {
@@ -302,19 +322,23 @@ class Compiled:
         )
         return Value if batched else Tensor
 
-    def _wanted(self, argnums: Any, count: int, entry: Any) -> list[int]:
+    def _wanted(self, argnums: Any, entry: Any) -> Any:
         single = hasattr(argnums, "__index__")
         positions = [index(p) for p in ((argnums,) if single else argnums)]
         total = len(entry.trees)
-        if not all(-total <= p < total for p in positions):
+        if not positions or not all(-total <= p < total for p in positions):
             raise ValueError(f"argnums={argnums!r}: the function was called with {total} arguments")
         for p in positions:
             if not entry.trees[p].runs:
                 raise TypeError(
-                    f"argnums={argnums!r}: {self._name(p)} has no numbers to differentiate by: it is static, or"
+                    f"argnums={argnums!r}: {self._name(p % total)} has no numbers to differentiate by: it is static, or"
                     " an object without a method parameters()"
                 )
-        return [p % total for p in positions]
+        return positions[0] % total if single else tuple([p % total for p in positions])
+
+    def _needs_a_number(self, entry: Any) -> None:
+        if not entry.returns_a_number:
+            raise needs_one_output(self.__wrapped__, entry.trace.returned)
 
     def _inlined(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Inside another trace: the function itself, whose operations that trace writes down."""
@@ -328,74 +352,6 @@ class Compiled:
 
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-
-
-def compile(
-    function: Callable[..., Any] | None = None,
-    *,
-    in_axes: Any = "auto",
-    of: type | None = None,
-    static_argnums: int | Sequence[int] = (),
-    static_argnames: str | Sequence[str] = (),
-    reduction: str = "none",
-    backend: str = "auto",
-    dtype: Any = np.float64,
-    maxsize: int = 64,
-    check: bool = False,
-) -> Any:
-    """Trace a function once, and run what it does on batches, without building graphs, at the speed of matrices.
-
-    The function is written for **one example**, with Values: nested lists of parameters, numbers one at a time. It is
-    called once to see what it does; the matrix products that it spells out are found, and whole batches run through
-    them. A function of Tensors is replayed as it is, without building its graph again.
-
-    Args:
-        function: of numbers, arrays, Values, Tensors, nested lists, tuples and dicts of them, or models with a method
-            ``parameters()``. An array stands for nested lists of numbers. Left out, ``compile`` is a decorator.
-        in_axes: for each argument the axis of the batch, or None where all examples share it; one for all; or, for
-            an argument that is a list or dict, as many in the same structure. "auto": the first argument is shared,
-            the others have their examples along axis 0.
-        of: ``Value`` or ``Tensor``, what the function computes with. By default the first call decides: Tensor, if
-            there is a Tensor among the arguments; Value, if there is a Value or a number or something is batched;
-            else Tensor.
-        static_argnums, static_argnames: arguments that the function may branch on, count with or index by: plain, and
-            hashable; for each other value it is traced again.
-        reduction: what a call returns for a batch: "none" (one output for each example), "mean" or "sum".
-        backend: "numpy" (re-rolled blocks), "numba" (a tape, of the extra ``fast``), "reference" (slow and plain), or
-            "auto", chosen by ``autodiff.compiler.cost``.
-        dtype: in what functions of Values are computed, np.float64 or np.float32. Tensors keep their own.
-        maxsize: how many programs are kept; the least recently used is forgotten first.
-        check: at each new trace compute a few examples eagerly too, and compare; trace a second time, and compare.
-
-    Returns:
-        A function with methods ``value_and_grad``, ``grad``, ``vjp``, ``backward``, ``program``, ``cache_info``.
-
-    What the function reaches otherwise: Values and Tensors are read at every call; numbers, lists, arrays and settings
-    of objects are compared at every call, and where one has changed the function is traced again. Give large arrays
-    as arguments. What a trace of one example cannot show is refused.
-
-    >>> import numpy as np
-    >>> from autodiff import compile
-    >>> def loss(params, x, y):
-    ...     z = sum(w * x_i for w, x_i in zip(params["w"], x)) + params["b"]
-    ...     return (z.tanh() - y) ** 2
-    >>> fast = compile(loss)
-    >>> params = {"w": [0.5, -1.0], "b": 0.0}
-    >>> X, Y = np.array([[1.0, 2.0], [3.0, 4.0], [0.0, 0.0]]), np.array([0.0, 1.0, 1.0])
-    >>> fast(params, X, Y).round(4)
-    array([0.8193, 3.9466, 1.    ])
-    >>> value, gradient = fast.value_and_grad(params, X, Y)
-    >>> round(value, 4), round(gradient["b"], 4)
-    (1.922, -0.8109)
-
-    Raises:
-        TraceError: at a call: the function branches on a number of the example, changes something, draws random
-            numbers, or does anything else that a trace does not show. The message has the line, and what to write.
-    """
-    options = (in_axes, of, static_argnums, static_argnames, reduction, backend, dtype, maxsize, check)
-    if function is None:
-        return lambda function: Compiled(function, *options)
-    return Compiled(function, *options)
 
 
 class _Method:

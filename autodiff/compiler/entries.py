@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from autodiff.compiler.arguments import Filler, Tree, numbers_of
+from autodiff.compiler.arguments import Filler, Run, Tree, numbers_of
 from autodiff.compiler.backends import Backends
 from autodiff.compiler.outputs import layout, parts_of, reduced
 from autodiff.compiler.passes import simplify
 from autodiff.compiler.pool import Pool
 from autodiff.compiler.program import Program
-from autodiff.compiler.refusals import needs_one_output
 from autodiff.compiler.trace import Trace
 from autodiff.errors import TraceError
 from autodiff.graph import Node
 from autodiff.value import Value
 
-_KEPT = 16  # kinds of replays (sizes of batch, which gradients) that are kept beside one program
+_KEPT = 16  # sizes of batch whose replays are kept, of each kind
 
 
 class Scalar:
@@ -37,10 +36,10 @@ class Scalar:
         self.runs = [run for tree in trees for run in tree.runs]
         self.batched = [(k, run.axis, run.text) for k, run in enumerate(self.runs) if run.axis is not None]
         self.backends = Backends(self.program, backend, dtype)
-        self.pool = Pool(_KEPT)
+        self.plans: dict[Any, Plan] = {}
+        self.build = layout(trace.returned, merge=True)
+        self.returns_a_number = isinstance(trace.returned, Node)
         self._spread: Backends | None = None
-        self._build = layout(trace.returned, merge=True)
-        self._single = len(self.program.outputs) == 1
 
     @property
     def spread(self) -> Backends:
@@ -49,79 +48,58 @@ class Scalar:
             self._spread = Backends(_spread(self.program), self.backend, self.dtype)
         return self._spread
 
-    # ── calls ────────────────────────────────────────────────────────────────────────────────────────
+    def plan(self, purpose: str, wanted: Any = (), per_example: bool = False) -> Plan:
+        """How calls are run for a purpose: "none" (outputs only), "mean" or "sum" (with gradients), "vjp"."""
+        key = (purpose, wanted, per_example)
+        if key not in self.plans:
+            self.plans[key] = Plan(self, *key)
+        return self.plans[key]
+
     def call(self, found: list[Any], reduction: str) -> Any:
         """The outputs, in the form in which the function returned them."""
-        key, bound = self._take(found, "none", False, False)
+        plan = self.plan("none")
+        bound, batch = plan.take(found)
         bound.machine.forward()
         rows = bound.machine.outputs.copy()
-        self.pool.give(key, bound)
+        plan.pool.give(batch, bound)
         return self.results(rows, reduction)
 
     def results(self, rows: Any, reduction: str) -> Any:
         """Rows of outputs, (outputs, batch), in the form in which the function returned them."""
         if not self.batched:
-            return self._build(lambda at: _alone(rows[at, 0]))
-        if self._single:
-            return self._build(lambda at: reduced(rows.reshape(-1), reduction))
-        return self._build(lambda at: reduced(np.ascontiguousarray(np.moveaxis(rows[at], -1, 0)), reduction))
+            return self.build(lambda at: _alone(rows[at, 0]))
+        if self.returns_a_number:
+            return reduced(rows[0], reduction)
+        return self.build(lambda at: reduced(np.ascontiguousarray(np.moveaxis(rows[at], -1, 0)), reduction))
 
-    def value_and_grad(
-        self, found: list[Any], wanted: Sequence[int], reduction: str, per_example: bool
-    ) -> tuple[Any, list[Any]]:
-        """The one output, and the gradients of the arguments with the numbers ``wanted``."""
-        wrt_P, wrt_X = self._kinds(wanted)
-        key, bound = self._take(found, reduction, wrt_P, wrt_X, per_example)
-        machine = bound.machine
-        machine.run()
-        row = machine.outputs[0]
-        value = reduced(row, reduction) if not per_example else row.copy()
-        gradients = self._gradients(bound, wanted, per_example)
-        self.pool.give(key, bound)
-        return value, gradients
-
-    def vjp(self, found: list[Any], wanted: Sequence[int]) -> tuple[Any, Callable[[Any], list[Any]]]:
+    def vjp(self, found: list[Any], wanted: tuple[int, ...]) -> tuple[Any, Callable[[Any], Any]]:
         """The outputs, and the function that takes d loss / d outputs to gradients."""
-        key, bound = self._take(found, "vjp", *self._kinds(wanted))
+        plan = self.plan("vjp", wanted)
+        bound, batch = plan.take(found)
         bound.machine.forward()
-        outputs = self.results(bound.machine.outputs.copy(), "none")
-        return outputs, _Pull(self, key, bound, wanted)
+        return self.results(bound.machine.outputs.copy(), "none"), _Pull(plan, bound, batch)
 
     def accumulate(self, found: list[Any], reduction: str) -> Any:
         """The one output; its gradients are added to ``.grad`` of all Values among the arguments and captured."""
-        key, bound = self._take(found, reduction, True, False)
+        plan = self.plan(reduction, ())
+        bound, batch = plan.take(found)
         bound.machine.run()
         value = reduced(bound.machine.outputs[0], reduction)
         flat = bound.machine.dP.tolist()
-        self.pool.give(key, bound)
+        plan.pool.give(batch, bound)
         for run, given in zip(self.runs, found, strict=True):
             nodes = given if run.nodes is not None or run.values else (given,) if run.kind is Value else ()
-            for node, gradient in zip(nodes, flat[run.start : run.stop], strict=False):
-                node.grad = gradient if node.grad is None else node.grad + gradient
-        for node, gradient in zip(self.trace.captured, flat[len(flat) - len(self.trace.captured) :], strict=True):
-            if node.requires_grad:
-                node.grad = gradient if node.grad is None else node.grad + gradient
+            _add(nodes, flat[run.start : run.stop] if nodes else ())
+        _add(self.trace.captured, flat[len(flat) - len(self.trace.captured) :])
         return value
 
     def evaluated(self, found: list[Any], weights: list[Any]) -> tuple[list[Any], list[Any]]:
         """For one example: each output, and the gradient of their weighted sum by every leaf."""
-        key, bound = self._take(found, "vjp", True, True)
-        machine = bound.machine
-        machine.seed[...] = np.array(weights, float)[:, None]
-        machine.run()
-        outputs, gradients = list(machine.outputs[:, 0]), [*machine.dP.copy(), *machine.dX[:, 0]]
-        self.pool.give(key, bound)
-        return outputs, gradients
-
-    def needs_one_output(self, function: Callable[..., Any]) -> None:
-        """Raise where the function returned anything but one number."""
-        if not isinstance(self.trace.returned, Node) or np.size(self.trace.returned._held) != 1:
-            raise needs_one_output(function, self.trace.returned)
-
-    # ── their parts ──────────────────────────────────────────────────────────────────────────────────
-    def _kinds(self, wanted: Sequence[int]) -> tuple[bool, bool]:
-        varies = [run.axis is not None for k in wanted for run in self.trees[k].runs]
-        return not all(varies), any(varies)
+        bound = _Bound(self, 1, "vjp", True, True, False)
+        bound.fill(found)
+        bound.machine.seed[...] = np.array(weights, float)[:, None]
+        bound.machine.run()
+        return list(bound.machine.outputs[:, 0]), [*bound.machine.dP, *bound.machine.dX[:, 0]]
 
     def batch(self, found: list[Any]) -> int:
         """How many examples there are.
@@ -131,39 +109,89 @@ class Scalar:
         """
         if not self.batched:
             return 1
-        sizes = [found[k].shape[axis] for k, axis, _ in self.batched]
-        if sizes.count(sizes[0]) != len(sizes) or not sizes[0]:
-            given = ", ".join(f"{text} has {n}" for n, (_, _, text) in zip(sizes, self.batched, strict=True))
-            raise TraceError(f"a batch has the same number of examples in all arguments, at least one: {given}")
-        return int(sizes[0])
+        size: int = found[self.batched[0][0]].shape[self.batched[0][1]]
+        for k, axis, _ in self.batched:
+            if found[k].shape[axis] != size or not size:
+                given = ", ".join(f"{text} has {found[k].shape[axis]}" for k, axis, text in self.batched)
+                raise TraceError(f"a batch has the same number of examples in all arguments, at least one: {given}")
+        return size
 
-    def _take(
-        self, found: list[Any], reduction: str, wrt_P: bool, wrt_X: bool, per_example: bool = False
-    ) -> tuple[Any, _Bound]:
-        key = (self.batch(found), reduction, wrt_P, wrt_X, per_example)
-        bound = self.pool.take(key, lambda: _Bound(self, *key))
-        bound.fill(found)
-        return key, bound
 
-    def _gradients(self, bound: _Bound, wanted: Sequence[int], per_example: bool) -> list[Any]:
-        machine, parameters = bound.machine, len(self.program.shared)
-        if per_example:
-            flat, varied = machine.dX[:parameters], machine.dX[parameters:]
+def _add(nodes: Any, gradients: Any) -> None:
+    for node, gradient in zip(nodes, gradients, strict=True):
+        if node.requires_grad:
+            node.grad = gradient if node.grad is None else node.grad + gradient
+
+
+class Plan:
+    """How the calls of one kind are run: by which arguments to differentiate, and what becomes of the batch.
+
+    Called with the runs of a call, it gives the one output and the gradients of the arguments ``wanted`` (of one
+    argument, if that is a number).
+    """
+
+    def __init__(self, entry: Scalar, purpose: str, wanted: Any, per_example: bool) -> None:
+        self.entry, self.purpose, self.per_example = entry, purpose, per_example
+        trees = [entry.trees[k] for k in ((wanted,) if isinstance(wanted, int) else wanted)]
+        varies = [run.axis is not None for tree in trees for run in tree.runs]
+        self.wrt_P, self.wrt_X = purpose != "none" and not (varies and all(varies)), any(varies)
+        self.builders = [tree.builder(self._taken) for tree in trees]
+        self.single = self.builders[0] if isinstance(wanted, int) else None
+        self.pool = Pool(_KEPT)
+        self.parameters = len(entry.program.shared)
+
+    def __call__(self, found: list[Any]) -> tuple[Any, Any]:
+        """The output and the gradients."""
+        bound, batch = self.take(found)
+        machine = bound.machine
+        machine.run()
+        row = machine.outputs[0]
+        if self.per_example:
+            value = row.copy()
         else:
-            flat, varied = machine.dP, machine.dX
-        if flat is not None:
-            flat = flat.copy()
-        gradients = []
-        for k in wanted:
-            parts = [run.gradient(flat if run.axis is None else varied) for run in self.trees[k].runs]
-            gradients.append(self.trees[k].build(iter(parts)))
-        return gradients
+            value = float(np.add.reduce(row))
+            value = value / batch if self.purpose == "mean" else value
+        gradients = self.gradients(machine)
+        self.pool.give(batch, bound)
+        return value, gradients
+
+    def take(self, found: list[Any]) -> tuple[_Bound, int]:
+        """A replay that has the numbers of a call; it is to be given back to the pool."""
+        batch = self.entry.batch(found)
+        bound = self.pool.take(batch, self._new)
+        bound.fill(found)
+        return bound, batch
+
+    def gradients(self, machine: Any) -> Any:
+        """What a machine has written, in the form of the arguments."""
+        if self.per_example:
+            source: Any = machine.dX
+        elif self.wrt_X:
+            source = None if machine.dP is None else machine.dP.copy(), machine.dX
+        else:
+            source = machine.dP.copy()
+        if self.single is not None:
+            return self.single(source)
+        return tuple([build(source) for build in self.builders])
+
+    def _new(self, batch: int) -> _Bound:
+        return _Bound(self.entry, batch, self.purpose, self.wrt_P, self.wrt_X, self.per_example)
+
+    def _taken(self, run: Run) -> Callable[[Any], Any]:
+        """How the gradient of a run is taken from what :meth:`gradients` has."""
+        if self.per_example:
+            first = len(self.entry.program.shared) if run.axis is not None else 0
+            return lambda rows: run.gradient_of_each(rows[first:])
+        take = run.gradient()
+        if run.axis is not None:
+            return lambda both: run.gradient_of_each(both[1])
+        return (lambda both: take(both[0])) if self.wrt_X else take
 
 
 class _Bound:
     """A machine, and how the arguments of a call get into it."""
 
-    def __init__(self, entry: Scalar, batch: int, reduction: str, wrt_P: bool, wrt_X: bool, per_example: bool) -> None:
+    def __init__(self, entry: Scalar, batch: int, purpose: str, wrt_P: bool, wrt_X: bool, per_example: bool) -> None:
         if per_example:
             self.machine = entry.spread.bound(batch, False, True)
             parameters = len(entry.program.shared)
@@ -172,7 +200,7 @@ class _Bound:
         else:
             self.machine = entry.backends.bound(batch, wrt_P, wrt_X)
             self.P, self.copies, inputs = self.machine.P, None, self.machine.X
-        self.machine.seed[...] = 1 / batch if reduction == "mean" and not per_example else 1
+        self.machine.seed[...] = 1 / batch if purpose == "mean" and not per_example else 1
         self.filler = Filler(entry.runs, self.P, inputs)
         self.captured = entry.trace.captured
         self.tail = self.P[len(self.P) - len(self.captured) :]
@@ -188,26 +216,26 @@ class _Bound:
 class _Pull:
     """From d loss / d outputs to gradients. It may be called again; its replay is free when it is let go."""
 
-    def __init__(self, entry: Scalar, key: Any, bound: _Bound, wanted: Sequence[int]) -> None:
-        self._entry, self._key, self._bound, self._wanted = entry, key, bound, wanted
+    def __init__(self, plan: Plan, bound: _Bound, batch: int) -> None:
+        self._plan, self._bound, self._batch = plan, bound, batch
         self._fresh = True
 
-    def __call__(self, cotangents: Any) -> list[Any]:
-        entry, machine = self._entry, self._bound.machine
-        _spread_out(entry, cotangents, machine.seed)
+    def __call__(self, cotangents: Any) -> Any:
+        machine = self._bound.machine
+        _spread_out(self._plan.entry, cotangents, machine.seed)
         if not self._fresh:
             machine.forward()
         machine.backward()
         self._fresh = False
-        return entry._gradients(self._bound, self._wanted, False)
+        return self._plan.gradients(machine)
 
     def __del__(self) -> None:
-        self._entry.pool.give(self._key, self._bound)
+        self._plan.pool.give(self._batch, self._bound)
 
 
 def _spread_out(entry: Scalar, cotangents: Any, seed: Any) -> None:
     """Cotangents in the form of the outputs, as rows."""
-    for at, part in parts_of(entry._build(lambda at: at), cotangents):
+    for at, part in parts_of(entry.build(lambda at: at), cotangents):
         wanted = (*np.shape(at), seed.shape[1])
         given = np.asarray(part, seed.dtype)
         given = np.moveaxis(given, 0, -1) if entry.batched and given.ndim else given[..., None]

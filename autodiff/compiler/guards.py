@@ -49,6 +49,8 @@ class Guards:
     ) -> None:
         self.lasting: list[Check] = []  # compared at every call
         self.during: list[Check] = []  # compared after the trace only
+        self._quick: list[tuple[Any, str, Any]] | None = None
+        self._others: list[tuple[Any, Any, Any]] = []
         self._checks = self.lasting
         self._kept: list[Any] = []  # so that no other object takes the place of one that was seen
         self._seen: set[int] = set()
@@ -57,19 +59,30 @@ class Guards:
         self._walk([(function, ()), *((x, (("argument", type(x).__name__),)) for x in objects)])
         self._checks = self.during
         self._walk([(x, (("argument", i),)) for i, x in enumerate(containers)])
-        self.during.append((_same_state, random, random.getstate(), (("the state of", "random"),)))
-        self.during.append((_same_numpy_state, np.random, _numpy_state(np.random), (("the state of", "np.random"),)))
+        self.during.append((_same_state, random, random.getstate(), (("random",),)))
+        self.during.append((_same_numpy_state, np.random, _numpy_state(np.random), (("np.random",),)))
 
     def read(self, node: Node) -> None:
         """Remember that the number of a node was read, and written down as a constant."""
+        self._quick = None
         self.lasting.append((_same_clock, node, node.clock, (("node", node.name()),)))
 
     def hold(self) -> bool:
         """Whether everything is as it was."""
-        for same, holder, saved, _ in self.lasting:  # noqa: SIM110  a third of the time of all(...)
+        if self._quick is None:
+            self._prepare()
+        for get, name, old in self._quick or ():  # the most frequent, spelt out
+            if get(name, MISSING) is not old and not _same(get(name, MISSING), old):
+                return False
+        for same, holder, saved in self._others:  # noqa: SIM110  a third of the time of all(...)
             if not same(holder, saved):
                 return False
         return True
+
+    def _prepare(self) -> None:
+        items = [(holder.get, saved) for same, holder, saved, _ in self.lasting if same is _same_items]
+        self._quick = [(get, name, old) for get, saved in items for name, old in saved]
+        self._others = [(same, holder, saved) for same, holder, saved, _ in self.lasting if same is not _same_items]
 
     def changed(self, during: bool = False) -> str | None:
         """The name of the first thing that is not as it was, or None."""
@@ -77,7 +90,8 @@ class Guards:
             if not same(holder, saved):
                 if same is _same_items:
                     path = (*path, next(name for name, old in saved if not same(holder, [(name, old)])))
-                return _written(path)
+                random = same is _same_state or same is _same_numpy_state
+                return f"the state of {_written(path)}" if random else _written(path)
         return None
 
     # ── what is reached ──────────────────────────────────────────────────────────────────────────────
@@ -134,7 +148,7 @@ class Guards:
         if wrapped is not None:
             self._push([(wrapped, path)])
         code = thing.__code__
-        if _is_foreign_file(code.co_filename):
+        if is_foreign_file(code.co_filename):
             if os.path.abspath(code.co_filename).startswith(_OURS) and thing.__closure__:  # it may hold others
                 self._push((content, path) for content in map(_content, thing.__closure__))
             return
@@ -172,7 +186,7 @@ class Guards:
                 self._push((part, name) for part, name in parts if isinstance(part, types.FunctionType))
 
     def _module(self, thing: Any, path: Path) -> None:
-        if not _is_foreign_file(getattr(thing, "__file__", None) or "<frozen"):
+        if not is_foreign_file(getattr(thing, "__file__", None) or "<frozen"):
             self._objects.append((thing, path, set()))
 
     def _generator(self, thing: Any, path: Path) -> None:
@@ -323,7 +337,7 @@ def _attributes_of(thing: Any) -> dict[str, Any]:
 
 # ── what belongs to the user ─────────────────────────────────────────────────────────────────────────
 @functools.lru_cache(maxsize=1024)
-def _is_foreign_file(filename: str) -> bool:
+def is_foreign_file(filename: str) -> bool:
     """Whether it belongs to the engine, to Python or to an installed package: what does not change while we look."""
     path = filename if filename.startswith("<") else os.path.abspath(filename)
     return path.startswith(_FOREIGN) or f"{os.sep}site-packages{os.sep}" in path
@@ -335,7 +349,7 @@ def _file_of(kind: type) -> str:
 
 
 def _is_foreign(kind: type) -> bool:
-    return _is_foreign_file(_file_of(kind))
+    return is_foreign_file(_file_of(kind))
 
 
 def _is_ours(kind: type) -> bool:

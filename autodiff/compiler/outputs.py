@@ -60,7 +60,7 @@ def reduced(batch: Any, reduction: str) -> Any:
         return batch
     total = np.add.reduce(batch, axis=0)
     total = total / len(batch) if reduction == "mean" else total
-    return total if np.ndim(total) else float(total)
+    return total if total.ndim else float(total)
 
 
 def parts_of(form: Any, given: Any) -> list[tuple[Any, Any]]:

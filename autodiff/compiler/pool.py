@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Any
 
 
 class Pool:
-    """Idle replays by what they are for; the least recently used kinds are let go.
+    """Idle replays by what they are for (the size of the batch); the kind that was made first is let go.
 
     >>> pool = Pool(maxsize=1)
-    >>> pool.take("small", lambda: "a new one")
-    'a new one'
+    >>> pool.take("small", lambda kind: f"a new one, {kind}")
+    'a new one, small'
     >>> pool.give("small", "an old one")
-    >>> pool.take("small", lambda: "a new one")
+    >>> pool.take("small", lambda kind: f"a new one, {kind}")
     'an old one'
     """
 
     def __init__(self, maxsize: int) -> None:
         self.maxsize = maxsize
-        self._idle: OrderedDict[Hashable, list[Any]] = OrderedDict()
+        self._idle: dict[Hashable, list[Any]] = {}
         self._lock = Lock()
 
-    def take(self, key: Hashable, make: Callable[[], Any]) -> Any:
+    def take(self, kind: Hashable, make: Callable[[Any], Any]) -> Any:
         """An idle replay, or a new one."""
-        with self._lock:
-            idle = self._idle.get(key)
-            if idle:
-                return idle.pop()
-        return make()
+        try:
+            return self._idle[kind].pop()  # in one step, whatever other threads do
+        except (KeyError, IndexError):
+            return make(kind)
 
-    def give(self, key: Hashable, replay: Any) -> None:
+    def give(self, kind: Hashable, replay: Any) -> None:
         """Give a replay back. (One that raised in the middle is not given back.)"""
-        with self._lock:
-            self._idle.setdefault(key, []).append(replay)
-            self._idle.move_to_end(key)
-            if len(self._idle) > self.maxsize:
-                self._idle.popitem(last=False)
+        idle = self._idle.get(kind)
+        if idle is None:
+            with self._lock:
+                idle = self._idle.setdefault(kind, [])
+                while len(self._idle) > self.maxsize:
+                    del self._idle[next(iter(self._idle))]
+        idle.append(replay)
 
     def __len__(self) -> int:
-        return sum(map(len, self._idle.values()))
+        return sum(map(len, list(self._idle.values())))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
+from autodiff.compiler.guards import is_foreign_file
 from autodiff.errors import TraceError, describe
-from autodiff.origins import caller
+from autodiff.origins import Origin, caller
 
 _CHOICE = (
     "a trace follows one example, and another may go the other way. Write where(condition, a, b) for a choice,"
@@ -47,13 +50,13 @@ def leaves_trace(node: Any, shown: str, how: str) -> TraceError:
     """A traced number was about to become a plain one."""
     what, advice = next((words for start, words in _ADVICE.items() if how.startswith(start)), (None, _NUMBER))
     what = what or "a traced number leaves the graph"
-    return TraceError(f"{what}: {how} of {shown}\n  at {caller(('autodiff', 'nn'))}\n  {advice}")
+    return TraceError(f"{what}: {how} of {shown}\n  at {_line()}\n  {advice}")
 
 
 def assigns_data(node: Any) -> TraceError:
     """The data of a leaf were assigned inside."""
     return TraceError(
-        f"data assigned inside a compiled function: those of {node.name()}\n  at {caller(('autodiff', 'nn'))}\n  a"
+        f"data assigned inside a compiled function: those of {node.name()}\n  at {_line()}\n  a"
         " replay computes and changes nothing. Return the new number, and assign it outside"
     )
 
@@ -61,7 +64,7 @@ def assigns_data(node: Any) -> TraceError:
 def changes_state(function: Callable[..., Any], name: str) -> TraceError:
     """Something that the function reaches is not as it was before the trace."""
     where = _place(function)
-    if name.startswith("the state of") or "rng" in name or "random" in name or "generator" in name:
+    if name.startswith("the state of"):
         return TraceError(
             f"randomness inside a compiled function: {name} has moved\n  {where}\n  all calls would see the numbers of"
             " the trace. Draw them outside, and give them as an argument"
@@ -76,7 +79,7 @@ def computed_outside(node: Any) -> TraceError:
     """A captured node was computed before the trace, from leaves that may change."""
     return TraceError(
         f"{node.name()} was computed outside the compiled function, and carries a gradient: {describe(node)}\n  at"
-        f" {caller(('autodiff', 'nn'))}\n  its number would stay that of the trace. Compute it inside, or pass it as an"
+        f" {_line()}\n  its number would stay that of the trace. Compute it inside, or pass it as an"
         " argument (or its .detach(), as a constant)"
     )
 
@@ -114,7 +117,7 @@ def given_twice(node: Any) -> TraceError:
 def other_kind(node: Any, kind: type) -> TraceError:
     """A captured Tensor in a function of Values, or the other way round."""
     return TraceError(
-        f"a function that is traced on {kind.__name__}s reached {describe(node)}\n  at {caller(('autodiff', 'nn'))}\n"
+        f"a function that is traced on {kind.__name__}s reached {describe(node)}\n  at {_line()}\n"
         f"  for a function of {type(node).__name__}s write compile(..., of={type(node).__name__})"
     )
 
@@ -143,6 +146,14 @@ def raised_inside(function: Callable[..., Any], kind: type) -> str:
         f"(while {_name(function)} was traced by compile, on {kind.__name__}s: {shape}for a function of {other}s write"
         f" compile(..., of={other}))"
     )
+
+
+def _line() -> Origin:
+    """The innermost line of the user's: not of the engine, of Python's library or of a package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and is_foreign_file(frame.f_code.co_filename):
+        frame = frame.f_back
+    return Origin(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name) if frame else caller()
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,12 @@ from autodiff.compiler.numpy_backend import Replay
 from autodiff.compiler.outputs import layout, parts_of
 from autodiff.compiler.passes import simplify
 from autodiff.compiler.pool import Pool
-from autodiff.compiler.refusals import needs_one_output
 from autodiff.compiler.trace import Trace
 from autodiff.errors import TraceError
 from autodiff.graph import Node
 from autodiff.trees import flatten
 
-_KEPT = 8  # kinds of replays (which gradients) that are kept beside one program
+_KEPT = 1  # there is one size of batch only
 
 
 class Array:
@@ -36,8 +35,9 @@ class Array:
         self.trace, self.trees = trace, trees
         self.program = simplify(trace.program)
         self.runs = [run for tree in trees for run in tree.runs]
-        self.pool = Pool(_KEPT)
-        self._build = layout(trace.returned, merge=False)
+        self.plans: dict[Any, Plan] = {}
+        self.returns_a_number = isinstance(trace.returned, Node) and np.size(trace.returned._held) == 1
+        self.build = layout(trace.returned, merge=False)
         self.samples: list[Any] = [np.asarray(x) for x in self.program.example or ()]
         counts = [run.leaves for run in self.runs]
         self.places = [slice(sum(counts[:k]), sum(counts[: k + 1])) for k in range(len(counts))]
@@ -45,36 +45,40 @@ class Array:
         self.outputs = [y._held for y in flatten(trace.returned)[0]]
 
     # ── calls ────────────────────────────────────────────────────────────────────────────────────────
-    def call(self, found: list[Any], reduction: str) -> Any:
-        """The outputs, in the form in which the function returned them."""
-        key, bound = self._take(found, (), "none")
-        bound.replay.forward()
-        outputs = self._results(bound)
-        self.pool.give(key, bound)
-        return outputs
-
-    def value_and_grad(
-        self, found: list[Any], wanted: Sequence[int], reduction: str, per_example: bool
-    ) -> tuple[Any, list[Any]]:
-        """The one output, and the gradients of the arguments with the numbers ``wanted``."""
+    def plan(self, purpose: str, wanted: Any = (), per_example: bool = False) -> Plan:
+        """How calls are run for a purpose: "none" (outputs only), "one" (with gradients), "vjp", "all"."""
         if per_example:
             raise TraceError("per_example=True is for functions of Values: a function of Tensors has no examples")
-        key, bound = self._take(found, wanted, "one")
-        bound.replay.run()
-        value = bound.replay.outputs[0].item()
-        gradients = self._gradients(bound, wanted)
-        self.pool.give(key, bound)
-        return value, gradients
+        key = (purpose if purpose in ("none", "vjp", "all") else "one", wanted)
+        if key not in self.plans:
+            self.plans[key] = Plan(self, *key)
+        return self.plans[key]
 
-    def vjp(self, found: list[Any], wanted: Sequence[int]) -> tuple[Any, Callable[[Any], list[Any]]]:
-        """The outputs, and the function that takes d loss / d outputs to gradients."""
-        key, bound = self._take(found, wanted, "vjp")
+    def call(self, found: list[Any], reduction: str) -> Any:
+        """The outputs, in the form in which the function returned them."""
+        plan = self.plan("none")
+        bound = plan.take(found)
         bound.replay.forward()
-        return self._results(bound), _Pull(self, key, bound, wanted)
+        outputs = self.results(bound)
+        plan.pool.give(0, bound)
+        return outputs
+
+    def results(self, bound: _Bound) -> Any:
+        """The outputs of a replay, in the form in which the function returned them."""
+        outputs = bound.replay.outputs
+        return self.build(lambda k: outputs[k].copy() if outputs[k].ndim else outputs[k].item())
+
+    def vjp(self, found: list[Any], wanted: tuple[int, ...]) -> tuple[Any, Callable[[Any], Any]]:
+        """The outputs, and the function that takes d loss / d outputs to gradients."""
+        plan = self.plan("vjp", wanted)
+        bound = plan.take(found)
+        bound.replay.forward()
+        return self.results(bound), _Pull(plan, bound)
 
     def accumulate(self, found: list[Any], reduction: str) -> Any:
         """The one output; its gradients are added to ``.grad`` of all Tensors among the arguments and captured."""
-        key, bound = self._take(found, (), "all")
+        plan = self.plan("all")
+        bound = plan.take(found)
         bound.replay.run()
         value = bound.replay.outputs[0].item()
         nodes: list[Any] = []
@@ -84,7 +88,7 @@ class Array:
             if isinstance(node, Node) and node.requires_grad and number in bound.gradients:
                 gradient = node.own(bound.gradients[number].copy(), set())
                 node.grad = gradient if node.grad is None else node.grad + gradient
-        self.pool.give(key, bound)
+        plan.pool.give(0, bound)
         return value
 
     def batch(self, found: list[Any]) -> int:
@@ -93,47 +97,61 @@ class Array:
 
     def evaluated(self, found: list[Any], weights: list[Any]) -> tuple[list[Any], list[Any]]:
         """Each output, and the gradient of their weighted sum by every leaf (None for integers)."""
-        key, bound = self._take(found, (), "all but integers")
-        for seed, weight in zip(bound.seeds or (), weights, strict=True):
+        bound = _Bound(self, (), "all")
+        bound.fill(found)
+        for seed, weight in zip(bound.seeds, weights, strict=True):
             seed[...] = weight
         bound.replay.run()
-        outputs = [y.copy() for y in bound.replay.outputs]
-        gradients = [bound.gradients[n].copy() if n in bound.gradients else None for n in self.program.shared]
-        self.pool.give(key, bound)
-        return outputs, gradients
+        gradients = [bound.gradients.get(n) for n in self.program.shared]
+        return bound.replay.outputs, gradients
 
-    def needs_one_output(self, function: Callable[..., Any]) -> None:
-        """Raise where the function returned anything but one number."""
-        if not isinstance(self.trace.returned, Node) or np.size(self.trace.returned._held) != 1:
-            raise needs_one_output(function, self.trace.returned)
 
-    # ── their parts ──────────────────────────────────────────────────────────────────────────────────
-    def _take(self, found: list[Any], wanted: Sequence[int], purpose: str) -> tuple[Any, _Bound]:
-        key = (tuple(wanted), purpose)
-        bound = self.pool.take(key, lambda: _Bound(self, *key))
+class Plan:
+    """How the calls of one kind are run: by which arguments to differentiate.
+
+    Called with the runs of a call, it gives the one output and the gradients of the arguments ``wanted`` (of one
+    argument, if that is a number).
+    """
+
+    def __init__(self, entry: Array, purpose: str, wanted: Any) -> None:
+        self.entry, self.purpose = entry, purpose
+        self.wanted = (wanted,) if isinstance(wanted, int) else wanted
+        self.builders = [entry.trees[k].builder(self._taken) for k in self.wanted]
+        self.single = self.builders[0] if isinstance(wanted, int) else None
+        self.pool = Pool(_KEPT)
+
+    def __call__(self, found: list[Any]) -> tuple[Any, Any]:
+        """The output and the gradients."""
+        bound = self.take(found)
+        bound.replay.run()
+        value = bound.replay.outputs[0].item()
+        gradients = self.gradients(bound)
+        self.pool.give(0, bound)
+        return value, gradients
+
+    def take(self, found: list[Any]) -> _Bound:
+        """A replay that has the numbers of a call; it is to be given back to the pool."""
+        bound: _Bound = self.pool.take(0, lambda _: _Bound(self.entry, self.wanted, self.purpose))
         bound.fill(found)
-        return key, bound
+        return bound
 
-    def _results(self, bound: _Bound) -> Any:
-        return self._build(
-            lambda k: bound.replay.outputs[k].copy() if bound.replay.outputs[k].ndim else bound.replay.outputs[k].item()
-        )
+    def gradients(self, bound: _Bound) -> Any:
+        """What a replay has written, in the form of the arguments."""
+        if self.single is not None:
+            return self.single(bound.gradients)
+        return tuple([build(bound.gradients) for build in self.builders])
 
-    def _gradients(self, bound: _Bound, wanted: Sequence[int]) -> list[Any]:
-        results = []
-        for k in wanted:
-            parts = [self._gradient(bound, run) for run in self.trees[k].runs]
-            results.append(self.trees[k].build(iter(parts)))
-        return results
-
-    def _gradient(self, bound: _Bound, run: Run) -> Any:
-        place = self.places[self.runs.index(run)]
-        parts = [bound.gradients[number].copy() for number in self.program.shared[place]]
+    def _taken(self, run: Run) -> Callable[[Any], Any]:
+        entry = self.entry
+        numbers = entry.program.shared[entry.places[entry.runs.index(run)]]
         if run.nodes is not None:
-            return parts
+            return lambda gradients: [gradients[number].copy() for number in numbers]
         if run.kind in (list, tuple):
-            return run.kind(part.item() for part in parts)
-        return parts[0].item() if run.kind is float else parts[0]
+            return lambda gradients: run.kind(gradients[number].item() for number in numbers)
+        (number,) = numbers
+        if run.kind is float:
+            return lambda gradients: gradients[number].item()
+        return lambda gradients: gradients[number].copy()
 
 
 class _Bound:
@@ -144,7 +162,7 @@ class _Bound:
         numbers = [*program.shared]
         self.arrays = [np.array(sample) for sample in entry.samples]
         chosen = {id(run) for k in wanted for run in entry.trees[k].runs}
-        everything = purpose.startswith("all")
+        everything = purpose == "all"
         places = [p for run, p in zip(entry.runs, entry.places, strict=True) if everything or id(run) in chosen]
         self.gradients: dict[int, Any] = {}
         for place in [*places, *([entry.captured] if everything else [])]:
@@ -160,7 +178,7 @@ class _Bound:
         if purpose != "none":
             self.seeds = [np.ones_like(y) for y in entry.outputs]
             for seed in self.seeds:
-                seed.setflags(write=purpose in ("vjp", "all but integers"))
+                seed.setflags(write=purpose != "one")
         self.replay = Replay(program, leaves, self.gradients, self.seeds)
         self.entry = entry
 
@@ -179,22 +197,21 @@ class _Bound:
 class _Pull:
     """From d loss / d outputs to gradients. It may be called again; its replay is free when it is let go."""
 
-    def __init__(self, entry: Array, key: Any, bound: _Bound, wanted: Sequence[int]) -> None:
-        self._entry, self._key, self._bound, self._wanted = entry, key, bound, wanted
+    def __init__(self, plan: Plan, bound: _Bound) -> None:
+        self._plan, self._bound = plan, bound
         self._fresh = True
 
-    def __call__(self, cotangents: Any) -> list[Any]:
+    def __call__(self, cotangents: Any) -> Any:
         bound = self._bound
-        for k, part in parts_of(self._entry._build(lambda k: k), cotangents):
-            seed = bound.seeds[k]
-            if np.shape(part) != seed.shape:
-                raise ValueError(f"the output has shape {seed.shape}, and its cotangent {np.shape(part)}")
-            seed[...] = part
+        for k, part in parts_of(self._plan.entry.build(lambda k: k), cotangents):
+            if np.shape(part) != bound.seeds[k].shape:
+                raise ValueError(f"the output has shape {bound.seeds[k].shape}, and its cotangent {np.shape(part)}")
+            bound.seeds[k][...] = part
         if not self._fresh:
             bound.replay.forward()
         bound.replay.backward()
         self._fresh = False
-        return self._entry._gradients(bound, self._wanted)
+        return self._plan.gradients(bound)
 
     def __del__(self) -> None:
-        self._entry.pool.give(self._key, self._bound)
+        self._plan.pool.give(0, self._bound)

@@ -47,8 +47,8 @@ class Example:
             nodes[run.axis is not None] += made
             names[run.axis is not None] += run.names(kind is Tensor)
         filled = iter(fillings)
-        self.args = [tree.rebuild(filled) for tree in trees]
-        self.kwargs = {name: tree.rebuild(filled) for name, tree in named.items()}
+        self.args = [tree.filled(filled) for tree in trees]
+        self.kwargs = {name: tree.filled(filled) for name, tree in named.items()}
         self.shared, self.varying = nodes[False], nodes[True]
         self.names, self.shared_names = names[False] + names[True], len(names[False])
 
@@ -205,6 +205,9 @@ class _Tracer(Recorder, Tracer):
         self.numbers[copy] = number = self.program.append(identity, (source,), None, node.scope)
         self.depends.append(self.depends[source])
         self.program.stopped.add(number)
+
+    def made_by(self, node: Any) -> Any:
+        return self.program.ops[self.numbers[node]] if node in self.numbers else node.op
 
     def _refuse(self, error: TraceError) -> TraceError:
         if self.refused is None:

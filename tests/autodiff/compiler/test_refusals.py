@@ -1,0 +1,454 @@
+"""What a trace of one example cannot capture is refused: the message names the line, and says what to write."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import itertools
+import math
+import random
+import time
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import autodiff
+from autodiff import Tensor, TraceError, Value, compile, exp, grad, gradients, no_grad, stack, where
+
+X = np.array([1.0, -2.0, 3.0])
+W = [0.5, 2.0]
+
+
+def refused(function, *parts, args=(W, X), error=TraceError, **options):
+    """The message of the refusal, which has all the parts in it and names this file."""
+    with pytest.raises(error) as caught:
+        compile(function, **options)(*args)
+    message = str(caught.value)
+    for part in parts:
+        assert part in message, message
+    return message
+
+
+# ── branching ────────────────────────────────────────────────────────────────────────────────────────
+def test_if():
+    def f(w, x):
+        if x > 0:  # this line
+            return w[0] * x
+        return w[1] * x
+
+    message = refused(f, "branching on a traced number", "bool() of (x > 0.0)", "where(condition, a, b)")
+    assert "if x > 0:  # this line" in message
+    assert "test_refusals.py" in message
+    assert "in f" in message
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda w, x: w[0] * x if x else w[1],
+        lambda w, x: (x > 0 and w[0]) * x,
+        lambda w, x: w[0] * x if not x < 0 else w[1],
+        lambda w, x: max(w[0] * x, w[1]),
+        lambda w, x: min([w[0] * x, w[1]]),
+        lambda w, x: sorted([w[0] * x, w[1], x])[0],
+        lambda w, x: w[0] if 0 < x < 1 else w[1],
+        lambda w, x: w[0] * x if any([x > 1]) else w[1],
+    ],
+)
+def test_other_branches(function):
+    refused(function, "branching on a traced number", "lambda", "maximum(a, b)")
+
+
+def test_while():
+    def f(w, x):
+        while x < 10:
+            x = x * 2
+        return w[0] * x
+
+    refused(f, "branching", "while x < 10:")
+
+
+def test_where_is_what_to_write_instead():
+    f = compile(lambda w, x: where((x > 0) & ~(x >= 3), w[0] * x, w[1] * x))
+    assert f(W, X).tolist() == [0.5, -4.0, 6.0]
+    g = compile(lambda w, x: where((x > 0) | (x <= -2), w[0] * x, w[1]) + where((x > 0) ^ (x > 2), 1.0, 0.0))
+    assert g(W, X).tolist() == [1.5, -1.0, 1.5]
+
+
+def test_outside_a_trace_comparisons_are_plain():
+    assert (Value(2.0) > 1) is True
+    assert type(Tensor([1.0]) > 0) is np.ndarray
+    with pytest.raises(TypeError):
+        Value(1.0) & Value(0.0)
+    with pytest.raises(TypeError):
+        ~Value(1.0)
+
+
+def test_and_of_numbers_that_are_no_comparisons():
+    refused(lambda w, x: x & w[0], error=TypeError)
+    refused(lambda w, x: w[0] * ~x, error=TypeError)
+
+
+# ── plain numbers ────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("function", "how"),
+    [
+        (lambda w, x: w[0] * float(x), "float() of x"),
+        (lambda w, x: w[0] * int(x), "int() of x"),
+        (lambda w, x: w[0] * abs(complex(x)), "complex() of x"),
+        (lambda w, x: w[0] * x.item(), ".item() of x"),
+        (lambda w, x: w[0] * x.data, ".data of x"),
+        (lambda w, x: w[0].data * x, ".data of w[0]"),
+        (lambda w, x: w[0] * math.sin(x), "float() of x"),
+        (lambda w, x: w[0] * math.sqrt(x * x), "float() of x * x"),
+        (lambda w, x: w[0] * round(x, 2), "round() to 2 digits of x"),
+        (lambda w, x: w[0] * np.float64(x), "of x"),
+        (lambda w, x: w[0] * copy.copy(x), "a copy of x"),
+        (lambda w, x: w[0] * copy.deepcopy([x])[0], "a copy of x"),
+        (lambda w, x: w[0] * x.detach().item(), ".item() of x"),
+    ],
+)
+def test_numbers_that_leave(function, how):
+    refused(function, how, "lambda")
+
+
+def test_a_number_that_leaves_under_no_grad():
+    def f(w, x):
+        with no_grad():
+            scale = float(x * 2)
+        return w[0] * x / scale
+
+    refused(f, "float() of x * 2", "scale = float(x * 2)")
+
+
+def test_round_to_an_integer_is_an_operation():
+    assert compile(lambda w, x: w[0] * round(x * 0.4))(W, X).tolist() == [0.0, -0.5, 0.5]
+
+
+def test_a_refusal_that_is_caught_is_not_forgotten():
+    def f(w, x):
+        with contextlib.suppress(TypeError):
+            x = x * float(x)
+        return w[0] * x
+
+    refused(f, "float() of x")
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda w, x: [w[0], w[1]][x] * 1.0,
+        lambda w, x: sum(w[0] for _ in range(x)),
+        lambda w, x: w[: x + 1][0] * 1.0,
+        lambda w, x: w[0] * [1.0, 2.0, 3.0][x],
+    ],
+)
+def test_indices_and_bounds(function):
+    refused(function, "a traced number as an index or a bound", "static_argnums", "one-hot")
+
+
+def test_a_node_is_no_index_outside_a_trace():
+    with pytest.raises(TypeError, match=r"int\(node\.item\(\)\)"):
+        [1, 2][Value(1.0)]
+
+
+# ── arrays ───────────────────────────────────────────────────────────────────────────────────────────
+T = np.array([1.0, -2.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("function", "how"),
+    [
+        (lambda t: t * np.argmax(t), "np.argmax of t"),
+        (lambda t: t * np.isnan(t), "np.isnan of t"),
+        (lambda t: t[np.argsort(t)], "np.argsort of t"),
+        (lambda t: t[t > 0], "an index of (t > 0.0)"),
+        (lambda t: t * t.data.max(), ".data of t"),
+        (lambda t: t * np.asarray(t.detach()), "a plain array of identity(t)"),
+        (lambda t: t if t.sum() > 0 else -t, "bool() of (sum(t) > 0.0)"),
+        (lambda t: t * np.any(t > 1), "np.any of (t > 1.0)"),
+        (lambda t: t * np.array_equal(t, t), "np.array_equal of t"),
+        (lambda t: t.reshape(t.detach()), "reshape(..., shape=...) of identity(t)"),
+        (lambda t: autodiff.leaky_relu(t, t.sum()), "leaky_relu(..., negative_slope=...) of sum(t)"),
+    ],
+)
+def test_tensors(function, how):
+    refused(function, how, "lambda t", args=(T,), of=Tensor)
+
+
+def test_numpy_comparisons_are_traced():
+    f = compile(
+        lambda t: where(np.greater(t, 0) & (t < 2.5), t, 0.0) + where(np.logical_not(t > 0), 1.0, 0.0), of=Tensor
+    )
+    assert f(T).tolist() == [1.0, 1.0, 0.0]
+    assert compile(lambda t: where(np.less(t, T), 1.0, t), of=Tensor)(T - 1).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_shapes_may_be_asked_for():
+    f = compile(lambda t: (t * np.ones_like(t)).reshape(np.shape(t)[0], 1) / len(t) / np.size(t) / t.ndim, of=Tensor)
+    assert f(T).shape == (3, 1)
+
+
+# ── what changes ─────────────────────────────────────────────────────────────────────────────────────
+COUNTER = 0
+SEEN: list = []
+TABLE_OF_NUMBERS = np.zeros(3)
+
+
+def counting(w, x):
+    globals()["COUNTER"] = COUNTER + 1
+    return w[0] * x * SEEN.__len__()
+
+
+def test_a_global_counter():
+    refused(
+        counting, "a compiled function changes something: the global COUNTER", "in counting", "Return the new value"
+    )
+
+
+def test_a_list_that_grows():
+    def f(w, x):
+        SEEN.append(1)
+        return w[0] * x
+
+    refused(f, "changes something: the global SEEN")
+
+
+def test_an_array_that_is_written_to():
+    def f(w, x):
+        TABLE_OF_NUMBERS[0] += 1
+        return w[0] * x
+
+    refused(f, "changes something: the global TABLE_OF_NUMBERS")
+
+
+def test_a_variable_of_the_enclosing_function():
+    calls = 0
+
+    def f(w, x):
+        nonlocal calls
+        calls += 1
+        return w[0] * x
+
+    refused(f, "changes something: the variable calls")
+
+
+def test_an_attribute():
+    class Model:
+        def __init__(self):
+            self.last = None
+
+        def __call__(self, w, x):
+            self.last = w[0] * x
+            return self.last
+
+    refused(Model(), "changes something", "last")
+    model = Model()
+    refused(lambda w, x: model(w, x), "changes something: the variable model.last")
+
+
+def test_arguments_that_change():
+    def f(w, x):
+        w.append(x)
+        return w[0] * x
+
+    refused(f, "changes something: argument 0")
+
+
+def test_data_that_are_assigned():
+    mean = Value(0.0, requires_grad=False)
+
+    def f(w, x):
+        mean.data = 3.0
+        return w[0] * x * mean
+
+    refused(f, "data assigned inside a compiled function", "mean.data = 3.0", "Return the new number")
+
+    def g(w, x):
+        scale = Value(1.0)
+        y = w[0] * x * scale
+        scale.data = 2.0
+        return y * scale
+
+    refused(g, "data assigned inside", "scale.data = 2.0")
+
+
+def test_an_iterator_that_moves():
+    steps = itertools.count(1)
+    refused(lambda w, x: w[0] * x * next(steps), "changes something: the variable steps")
+
+
+# ── randomness ───────────────────────────────────────────────────────────────────────────────────────
+GENERATOR = np.random.default_rng(0)
+OLD_GENERATOR = random.Random(0)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda w, x: w[0] * x * random.random(),
+        lambda w, x: w[0] * x * np.random.rand(),
+        lambda w, x: w[0] * x * GENERATOR.normal(),
+        lambda w, x: w[0] * x * OLD_GENERATOR.gauss(0, 1),
+    ],
+)
+def test_randomness(function):
+    refused(function, "randomness inside a compiled function", "Draw them outside")
+
+
+def test_dropout():
+    from nn import Dropout
+
+    layer = Dropout(0.5, seed=0)
+    refused(lambda t: layer(t), "randomness inside", args=(T,), of=Tensor)
+    assert compile(lambda t: layer.eval()(t) if False else t * 1.0, of=Tensor)(T).tolist() == T.tolist()
+    layer.eval()
+    assert compile(lambda t: layer(t) * 1.0, of=Tensor)(T).tolist() == T.tolist()
+
+
+def test_fresh_randomness_is_found_by_the_check():
+    def f(w, x):
+        return w[0] * x * np.random.default_rng().normal()
+
+    refused(f, "different things for two examples", "fresh random generator", check=True)
+
+
+def test_time_is_found_by_the_check():
+    refused(lambda w, x: w[0] * x * time.perf_counter(), "different things", "the time", check=True)
+
+
+def test_a_text_made_of_a_number_is_found_by_the_check():
+    table = {"1": 10.0, "-2": 20.0, "3": 30.0}
+    refused(lambda w, x: w[0] * x * table[f"{x:.0f}"], "different things for two examples", check=True)
+
+
+# ── what is no float, and what is returned ───────────────────────────────────────────────────────────
+@pytest.mark.parametrize("number", [Fraction(1, 3), 1j, Value(Fraction(1, 3)), [Value(Fraction(1, 3))], [Value(1j)]])
+def test_only_floats(number):
+    refused(lambda w, x: (w[0] if isinstance(w, list) else w) * x, "compute with floats", args=(number, X))
+
+
+def test_complex_arrays():
+    refused(lambda w, x: w[0] * x, "compute with floats", args=(np.array([1j]), X))
+    refused(lambda w, x: w[0] * x, "complex128", args=(W, X * 1j))
+
+
+@pytest.mark.parametrize("result", [1.0, None, "text", [1.0], np.ones(2)])
+def test_plain_results(result):
+    refused(lambda w, x: result, "which was not computed from its arguments", "return the Value or Tensor itself")
+
+
+def test_constant_results():
+    refused(lambda w, x: Value(1.0) * 2, "which was not computed from its arguments", "the same for all examples")
+
+
+def test_results_of_the_other_kind():
+    refused(lambda w, x: stack([Tensor([1.0]), Tensor([2.0])]), "returned a Tensor", "of=Tensor")
+
+
+def test_captured_leaves_of_the_other_kind():
+    outer = Tensor([1.0, 2.0])
+    refused(lambda w, x: (outer * 2).sum(), "reached a Tensor of shape (2,)", "of=Tensor")
+
+
+def test_computed_outside():
+    outer = Value(2.0) * 3
+    refused(
+        lambda w, x: w[0] * x * outer, "was computed outside the compiled function", "Compute it inside", ".detach()"
+    )
+    outer = outer.detach()
+    assert compile(lambda w, x: w[0] * x * outer)(W, X).tolist() == [3.0, -6.0, 9.0]
+
+
+# ── gradients inside ─────────────────────────────────────────────────────────────────────────────────
+def test_backward_inside():
+    def f(w, x):
+        y = w[0] * x * x
+        y.backward()
+        return y * w[0].grad
+
+    refused(f, "backward() inside a compiled function", "y.backward()", "value_and_grad")
+    refused(lambda w, x: w[0] * x * gradients(w[0] * x, [x])[0], "create_graph=True")
+
+
+def test_gradients_that_build_graph_are_traced():
+    f = compile(lambda w, x: grad(lambda z: exp(w[0] * z))(x) ** 2, check=True)
+    np.testing.assert_allclose(f(W, X), (0.5 * np.exp(0.5 * X)) ** 2, rtol=1e-14)
+
+
+def test_hooks():
+    w = Value(2.0)
+    remove = w.register_hook(lambda g: 2 * g)
+    refused(lambda x: w * x, "has a gradient hook", args=(X,), in_axes=0)
+    remove()
+    assert compile(lambda x: w * x, in_axes=0)(X).tolist() == (2 * X).tolist()
+
+
+# ── errors of the function, and of how it is called ──────────────────────────────────────────────────
+def test_an_error_of_the_function_is_passed_on_with_a_note():
+    with pytest.raises(ZeroDivisionError) as caught:
+        compile(lambda w, x: w[0] * x / (1 // 0))(W, X)
+    assert "while <lambda> was traced by compile" in caught.value.__notes__[0]
+    with pytest.raises(TypeError) as caught:
+        compile(lambda w, x: w @ x)(np.ones((2, 2)), np.ones((3, 2)))
+    assert "compile(..., of=Tensor)" in caught.value.__notes__[0]
+
+
+def test_batches_that_do_not_fit():
+    f = compile(lambda w, x, y: w[0] * x - y)
+    refused(f.__wrapped__, "x has 3, y has 2", "same number of examples", args=(W, X, X[:2]))
+    refused(f.__wrapped__, "x has no example", args=(W, X[:0], X[:0]))
+    f(W, X, X)
+    with pytest.raises(TraceError, match="x has 3, y has 1"):
+        f(W, X, X[:1])
+    refused(f.__wrapped__, "y varies from example to example along axis 0", "in_axes", args=(W, X, 1.0))
+    refused(f.__wrapped__, "one entry per example", args=(W, X, [[1.0], [2.0, 3.0]]))
+    refused(lambda w, x: w[0] * x["a"], "another structure", args=(W, {"a": X}), in_axes=(None, {"b": 0}))
+
+
+def test_options():
+    for wrong, message in [
+        ({"reduction": "avg"}, "'none', 'mean', 'sum'"),
+        ({"backend": "cuda"}, "'auto', 'numpy'"),
+        ({"maxsize": 0}, "at least 1"),
+        ({"static_argnames": "z"}, "no argument 'z'"),
+        ({"static_argnums": -1}, "counts from 0"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            compile(lambda w, x: w * x, **wrong)
+    with pytest.raises(TypeError, match="float64 or np"):
+        compile(lambda x: x, dtype=int)
+    with pytest.raises(TypeError, match="Value or Tensor"):
+        compile(lambda x: x, of=float)
+    with pytest.raises(TypeError, match="takes a function"):
+        compile(3)
+    with pytest.raises(ValueError, match="3 arguments"):
+        compile(lambda w, x: w * x, in_axes=(None, 0, 0))(1.0, X)
+    with pytest.raises(TypeError, match="has to be hashable"):
+        compile(lambda w, x, n: w[0] * x, static_argnums=2)(W, X, [1])
+    with pytest.raises(TraceError, match="functions of single numbers"):
+        compile(lambda t: t * 2, of=Tensor, in_axes=0)(T)
+
+
+def test_arguments_to_differentiate_by():
+    f = compile(lambda w, x, n: w[0] * x**n, static_argnums=2)
+    with pytest.raises(TypeError, match="n has no numbers to differentiate by"):
+        f.value_and_grad(W, X, 2, argnums=2)
+    with pytest.raises(ValueError, match="3 arguments"):
+        f.value_and_grad(W, X, 2, argnums=3)
+    with pytest.raises(TypeError, match="returns one number"):
+        compile(lambda w, x: [w[0] * x, w[1]]).value_and_grad(W, X)
+    with pytest.raises(TypeError, match="integers carry no gradient"):
+        compile(lambda a, b: (a * b).sum(), of=Tensor).grad(T, np.array([1, 2, 3]), argnums=1)
+    with pytest.raises(TraceError, match="no examples"):
+        compile(lambda t: t.sum(), of=Tensor).grad(T, per_example=True)
+    with pytest.raises(ValueError, match="cotangent"):
+        compile(lambda w, x: [w[0] * x, w[1]]).vjp(W, X)[1](np.ones(3))
+
+
+def test_a_compiled_function_inside_another():
+    inner = compile(lambda a, b: a * b, in_axes=None)
+    assert compile(lambda w, x: inner(w[0], x) + 1)(W, X).tolist() == [1.5, 0.0, 2.5]
+    batched = compile(lambda a, b: a * b)
+    refused(lambda w, x: batched(w[0], x), "inside another compiled function", ".__wrapped__")
