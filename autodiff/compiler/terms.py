@@ -7,7 +7,7 @@ row of a matrix product), a dot product, a plain total, and what is left, operat
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -254,8 +254,15 @@ class _Taking:
                 yield sign, value
 
     def _added(self, root: int, parts: list[tuple[int, int]]) -> int:
-        """The sum of (sign, form) parts, those that are known first added first."""
-        parts.sort(key=lambda part: self.terms.forms[part[1]].time)
+        """The sum of (sign, form) parts, those that are known first added first; but W @ x + b - y in this order."""
+        time: Callable[[Any], int] = lambda part: self.terms.forms[part[1]].time
+        taken_off: Callable[[Any], bool] = lambda part: (
+            part[0] == -1 and time(part) == 0 and self.terms.forms[part[1]].degree == VARYING
+        )
+        given = [part for part in parts if time(part) == 0 and not taken_off(part)]
+        computed = sorted([part for part in parts if time(part)], key=time)
+        last = [part for part in parts if taken_off(part)]
+        parts = [*computed[:1], *given, *computed[1:], *last] if len(given) == 1 else [*given, *computed, *last]
         first = next((k for k, (sign, _) in enumerate(parts) if sign == 1), None)
         if first is None:
             total = self._map(root, negative, parts.pop(0)[1])
