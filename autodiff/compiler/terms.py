@@ -50,7 +50,7 @@ class Form:
         op, params: of a MAP.
         others: the coefficients of a LINEAR, in the order of ``args``, or the second factors of a DOT.
         signs: of a LINEAR: 1 or -1 for each term, or None where all are 1.
-        stopped: whether no gradient passes it.
+        stopped: whether no gradient passes it, or reaches it.
     """
 
     kind: Kind
@@ -160,7 +160,23 @@ class _Taking:
             else:
                 made_from = tuple([of[k] for k in args])
                 of[i] = self.terms.append(Kind.MAP, i, made_from, op=op, params=params, stopped=i in program.stopped)
+        if program.stopped:
+            self._stop_unreached()
         return self.terms
+
+    def _stop_unreached(self) -> None:
+        """Mark what gradients never reach: in one block with what they do reach it would get 0, and 0 * inf is NaN."""
+        forms = self.terms.forms
+        reached = bytearray(len(forms))
+        for i in self.terms.outputs:
+            reached[i] = 1
+        for i in range(len(forms) - 1, -1, -1):
+            form = forms[i]
+            if not reached[i] and form.kind is not Kind.LEAF:
+                form.stopped = True
+            elif not form.stopped:
+                for k in form.args + form.others:
+                    reached[k] = 1
 
     def _flattened(self, root: int) -> list[tuple[int, int]]:
         """The (value, sign) of each term of the sum at ``root``, from left to right."""
