@@ -167,9 +167,9 @@ class Plan:
         if self.per_example:
             source: Any = machine.dX
         elif self.wrt_X:
-            source = None if machine.dP is None else machine.dP.copy(), machine.dX
+            source = None if machine.dP is None else machine.dP.astype(np.float64), machine.dX
         else:
-            source = machine.dP.copy()
+            source = machine.dP.astype(np.float64)  # a copy; single gradients in the dtype of their leaf
         if self.single is not None:
             return self.single(source)
         return tuple([build(source) for build in self.builders])

@@ -207,7 +207,8 @@ class Guards:
         names = (set(held) if everything else self._names) - asked
         asked |= names
         found = [(name, held.get(name, MISSING)) for name in names]
-        found = [(name, value) for name, value in found if value is not MISSING or not hasattr(type(thing), name)]
+        # What is missing may come to hide what the class has under that name.
+        found = [(name, value) for name, value in found if value is not MISSING or hasattr(type(thing), name)]
         if found:
             check = _same_items if hasattr(thing, "__dict__") and not isinstance(thing, type) else _same_attributes
             holder = vars(thing) if check is _same_items else thing
