@@ -39,6 +39,11 @@ def register_hook(node: Node, hook: Callable[[Any], Any]) -> Callable[[], None]:
     return remove
 
 
+def has_hooks(node: Node) -> bool:
+    """Whether a backward pass calls someone at this node."""
+    return node._notes is not None and bool(node._notes.get("hooks"))
+
+
 def hooked(node: Node, gradient: Any) -> Any:
     """The gradient after the hooks of the node have seen it."""
     for hook in tuple((node._notes or {}).get("hooks", {}).values()):

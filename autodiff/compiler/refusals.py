@@ -34,6 +34,7 @@ _GRADIENT = (
 # What stands before the colon is how the engine calls the way out; the longest that fits is taken.
 _ADVICE = {
     "bool()": ("branching on a traced number", _CHOICE),
+    "==": ("a traced number beside ==", f"a node is equal only to itself; equal(a, b) compares numbers, and {_CHOICE}"),
     "an index": ("a traced number as an index or a bound", _INDEX),
     ".backward()": ("backward() inside a compiled function", _GRADIENT),
     "gradients(": ("plain gradients inside a compiled function", _GRADIENT),
