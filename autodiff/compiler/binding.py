@@ -107,8 +107,9 @@ class _Scattered:
         if not self.others:
             return
         self.total[~self.taken] = 0
-        for index, gradient, once in self.others:
-            if once:
-                self.total[index] += gradient
-            else:
-                np.add.at(self.total, index, gradient)
+        with np.errstate(all="ignore"):  # inf and NaN are answers here
+            for index, gradient, once in self.others:
+                if once:
+                    self.total[index] += gradient
+                else:
+                    np.add.at(self.total, index, gradient)
