@@ -12,6 +12,7 @@ import numpy as np
 
 from autodiff.compiler import cost
 from autodiff.compiler.binding import BoundBlocks
+from autodiff.compiler.collector import collector_resting
 from autodiff.compiler.numba_backend import Tape, Unsupported
 from autodiff.compiler.program import Program
 from autodiff.compiler.reference import Reference
@@ -58,7 +59,8 @@ class Backends:
     def blocks(self) -> Blocks:
         """The program, re-rolled."""
         if self._blocks is None:
-            self._blocks = reroll(self.program)
+            with collector_resting():
+                self._blocks = reroll(self.program)
         return self._blocks
 
     def tape(self, wrt_P: bool, wrt_X: bool) -> Tape | None:

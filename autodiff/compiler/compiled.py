@@ -15,6 +15,7 @@ import numpy as np
 from autodiff.compiler.arguments import Run, Tree, collect, collect_batch
 from autodiff.compiler.backends import BACKENDS
 from autodiff.compiler.checking import check
+from autodiff.compiler.collector import collector_resting
 from autodiff.compiler.entries import Scalar
 from autodiff.compiler.outputs import REDUCTIONS
 from autodiff.compiler.program import Program
@@ -198,7 +199,10 @@ class Compiled:
             return last, found
         with self._lock:
             whole = tuple(key)
-            entry = self._known(whole) or self._traced(whole, args, kwargs, modes, found)
+            entry = self._known(whole)
+            if entry is None:
+                with collector_resting():
+                    entry = self._traced(whole, args, kwargs, modes, found)
             self._entries.move_to_end(whole)
             self._last = key, entry
             return entry, found

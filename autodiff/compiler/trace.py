@@ -7,9 +7,7 @@ the engine tells the tracer of everything that leaves the graph (``autodiff.cont
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -79,7 +77,7 @@ class Trace:
         tracer = _Tracer(kind, example)
         self.guards = tracer.guards = Guards(function, objects, [example.args, example.kwargs])
         tracer.start = tick()
-        with enable_grad(), silent(), observe(tracer), traced_by(tracer), collector_resting():
+        with enable_grad(), silent(), observe(tracer), traced_by(tracer):
             try:
                 self.returned = function(*example.args, **example.kwargs)
             except TraceError:
@@ -95,18 +93,6 @@ class Trace:
         tracer.finish(function, flatten(self.returned)[0])
         self.program: Program = tracer.program
         self.captured: list[Node] = tracer.captured
-
-
-@contextmanager
-def collector_resting() -> Iterator[None]:
-    """Keep the cyclic collector from looking through a growing graph, which has no cycles, again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _nested(nodes: list[Any], shape: tuple[int, ...], outer: type = list) -> Any:
