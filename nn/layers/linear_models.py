@@ -43,13 +43,13 @@ class LinearRegression(Linear):
     def __init__(self, inputs: int, outputs: int = 1) -> None:
         super().__init__(inputs, outputs, initializer="zeros")
 
-    def predict(self, X: Any, *, batch_size: int = BATCH) -> NDArray[Any]:
+    def predict(self, X: Any, *, batch_size: int = BATCH, compile: bool | None = None) -> NDArray[Any]:
         """The predictions for rows X: shape (n,) for a single output, else (n, outputs).
 
         Raises:
             ValueError, TypeError: as :func:`nn.predict`.
         """
-        predictions = predict(self, X, batch_size=batch_size)
+        predictions = predict(self, X, batch_size=batch_size, compile=compile)
         return predictions[..., 0] if self.outputs == 1 else predictions
 
 
@@ -96,13 +96,13 @@ class LogisticRegression(Linear):
         both = np.concatenate([sigmoid(-logits), sigmoid(logits)], axis=-1) if self.classes == 2 else softmax(logits)
         return np.asarray(both)
 
-    def predict(self, X: Any, *, batch_size: int = BATCH) -> NDArray[Any]:
+    def predict(self, X: Any, *, batch_size: int = BATCH, compile: bool | None = None) -> NDArray[Any]:
         """The most probable class of rows X, of shape (n,).
 
         Raises:
             ValueError, TypeError: as :func:`nn.predict`.
         """
-        logits = predict(self, X, batch_size=batch_size)
+        logits = predict(self, X, batch_size=batch_size, compile=compile)
         return (logits[..., 0] > 0).astype(int) if self.classes == 2 else logits.argmax(axis=-1)
 
     def extra_repr(self) -> str:

@@ -83,6 +83,19 @@ def clip_by_norm(parameters: Iterable[Node] | Iterable[tuple[str, Node]], max_no
     return norm
 
 
+def clipped(function: Any, gradient: Any, bound: float) -> Any:
+    """What ``clip_by_norm`` or ``clip_by_value`` makes of the gradients of single numbers, which stand in a vector.
+
+    None where it would raise, because a number is none or the norm is too large.
+    """
+    if function is clip_by_value:
+        return np.clip(gradient, -bound, bound) if np.isfinite(gradient).all() else None
+    norm = math.hypot(*gradient.tolist())
+    if not math.isfinite(norm):
+        return None
+    return gradient / norm * bound if norm > bound else gradient
+
+
 def _with_gradients(parameters: Any, what: str, bound: float) -> list[tuple[Node, str]]:
     """The leaves that have a gradient, each with its name."""
     if not bound > 0:

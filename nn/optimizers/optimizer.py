@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from autodiff import Node, Value
 from nn.optimizers.explanation import Update, explained
-from nn.optimizers.runs import Rule, Run, State, plain_number, runs_of
+from nn.optimizers.runs import Rule, Run, State, VectorSteps, plain_number, runs_of
 from nn.optimizers.state import checked_state, outside
 
 Parameters = Iterable[Node] | Iterable[tuple[str, Node]] | Iterable[Mapping[str, Any]]
@@ -134,6 +134,21 @@ class Optimizer:
         """Forget the gradients of all parameters."""
         for p in self.parameters:
             p.grad = None
+
+    def on_vector(self, parameters: Sequence[Node]) -> VectorSteps | None:
+        """Steps of these parameters while their numbers stand in one vector; None where that would not be the same.
+
+        So it is where a kind of optimizer has a ``step`` of its own, one of the parameters is not this optimizer's,
+        or a number is exact or an array.
+        """
+        ours = type(self).step is Optimizer.step and type(self).zero_grad is Optimizer.zero_grad
+        place = {p: i for i, p in enumerate(parameters)}
+        if not ours or not place.keys() <= set(self.parameters):
+            return None
+        runs = [run for run in self._separated(place.__contains__) if run.parameters[0] in place]
+        if any(run.kind is not float for run in runs):
+            return None
+        return VectorSteps(self.rule, self._initial, [(run, [place[p] for p in run.parameters]) for run in runs])
 
     def explain(self, parameter: Node | str | int | None = None, index: Any = None) -> Update:
         """The next step of one parameter, with formulas and numbers; nothing is moved.
@@ -260,14 +275,14 @@ class Optimizer:
             self._names[p] = name
         return p
 
-    def _separated(self) -> list[Run]:
-        """The runs, with those split up of which only some parameters have a gradient this time."""
+    def _separated(self, moving: Callable[[Node], bool] = lambda p: p.grad is not None) -> list[Run]:
+        """The runs, with those split up of which only some parameters are moving, as they have a gradient."""
         members = [group["parameters"] for group in self.groups]
         if len(members) != len(self._members) or any(a is not b for a, b in zip(members, self._members, strict=True)):
             raise ValueError("the groups of an optimizer keep their parameters; for others, make an optimizer anew")
         runs: list[Run] = []
         for run in self._runs:
-            present = [p.grad is not None for p in run.parameters]
+            present = list(map(moving, run.parameters))
             for p in run.parameters:
                 if type(p.grad) is not float or type(p) is not Value:
                     self._check_gradient(p)

@@ -37,7 +37,13 @@ class Run:
 
     def apply(self, rule: Rule, initial: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the rule is given (``w``, ``g`` and what it remembers), and what it makes of it. Nothing changes."""
-        given = {"w": self.join([p.data for p in self.parameters]), "g": self.join([p.grad for p in self.parameters])}
+        return self.apply_to(
+            rule, initial, self.join([p.data for p in self.parameters]), self.join([p.grad for p in self.parameters])
+        )
+
+    def apply_to(self, rule: Rule, initial: Mapping[str, Any], w: Any, g: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The same for numbers and gradients that are joined already."""
+        given = {"w": w, "g": g}
         zero = Fraction if isinstance(self.kind, Node) else float  # beside exact numbers, 0.0 is an exact 0
         given |= {name: zero(x) if type(x) is float else x for name, x in {**initial, **self.state}.items()}
         options = {name: plain_number(x) for name, x in self.group.items() if name != "parameters"}
@@ -46,8 +52,16 @@ class Run:
     def next(self, rule: Rule, initial: Mapping[str, Any]) -> tuple[list[Any], State]:
         """New data for every parameter, and the new state. What the rule leaves as it was is not remembered."""
         given, new = self.apply(rule, initial)
+        return self.part(new["w"]), self._remembered(initial, given, new)
+
+    def next_of(self, rule: Rule, initial: Mapping[str, Any], w: Any, g: Any) -> tuple[Any, State]:
+        """The same for numbers and gradients that are joined already: the new numbers stay so."""
+        given, new = self.apply_to(rule, initial, w, g)
+        return new["w"], self._remembered(initial, given, new)
+
+    def _remembered(self, initial: Mapping[str, Any], given: dict[str, Any], new: dict[str, Any]) -> State:
         changed = {name: new[name] for name in initial if new.get(name, given[name]) is not given[name]}
-        return self.part(new["w"]), {**self.state, **changed}
+        return {**self.state, **changed}
 
     def join(self, numbers: list[Any]) -> Any:
         """The numbers of all parameters as one vector; an exact number stays as it is."""
@@ -75,6 +89,45 @@ class Run:
             for which in (chosen, others)
         )
         return first, second
+
+
+class VectorSteps:
+    """Steps of parameters whose numbers stand in one vector; what is remembered goes where it always goes.
+
+    Attributes:
+        order: the places of the parameters in that vector, in the order of the optimizer.
+    """
+
+    def __init__(self, rule: Rule, initial: Mapping[str, Any], runs: list[tuple[Run, list[int]]]) -> None:
+        self._rule, self._initial = rule, initial
+        self._places = runs
+        self._runs = [(run, as_slice(places)) for run, places in runs]
+        self.order: Any = as_slice([i for _, places in runs for i in places])
+
+    def placed(self, where: Any) -> VectorSteps:
+        """The same in a longer vector, in which that of before stands at the places ``where``."""
+        longer = where if isinstance(where, np.ndarray) else np.arange(where.start, where.stop)
+        runs = [(run, longer[places].tolist()) for run, places in self._places]
+        return VectorSteps(self._rule, self._initial, runs)
+
+    def step(self, w: Any, g: Any) -> None:
+        """Move ``w`` by the rule, given its gradient."""
+        with np.errstate(all="ignore"):
+            moves = [
+                (run, places, *run.next_of(self._rule, self._initial, w[places], g[places]))
+                for run, places in self._runs
+            ]
+        for run, places, new, state in moves:
+            run.state = state
+            w[places] = new
+
+
+def as_slice(places: list[int]) -> Any:
+    """Places in a vector as an index: a slice where they follow each other."""
+    first = places[0] if places else 0
+    if places == list(range(first, first + len(places))):
+        return slice(first, first + len(places))
+    return np.array(places, np.intp)
 
 
 def kind_of(parameter: Node) -> Any:

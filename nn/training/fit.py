@@ -49,6 +49,7 @@ def fit(
     seed: int | np.random.Generator | None = None,
     resume_from: str | os.PathLike[str] | None = None,
     verbose: int = 1,
+    compile: bool | None = None,
 ) -> History:
     """Train ``model`` on samples ``X`` and targets ``y``; returns what was measured in every epoch.
 
@@ -77,6 +78,15 @@ def fit(
             other arguments must be the same as then, but for ``epochs``, ``callbacks`` and ``verbose``.
         verbose: show progress (1: a bar where tqdm is installed and the output is a terminal, else a line for each
             epoch), print every k-th epoch and the last (k), or nothing (0).
+        compile: whether a model of Values is compiled (see ``autodiff.compile``): called on one row, and from then on
+            run on whole batches as matrix products. None compiles it where that can be done, and calls it on row
+            after row where not: the attributes ``compiled`` and ``eager_because`` of the history tell. True insists;
+            False calls it on row after row, to watch it go slowly. The numbers agree to 1e-10, relative.
+
+    A model that is compiled is not called any more, as long as nothing that it reaches is changed: it cannot be one
+    that branches on a number of the row, draws random numbers or keeps something. Where the loss, the optimizer's
+    step and the callbacks are those of nn and look at no parameter between two batches, the Values of the model are
+    given their numbers only where somebody may look: before callbacks, checkpoints and metrics of the caller's own.
 
     The recorded "loss", and metrics such as "accuracy", are of the epoch as it went, while the parameters moved;
     "validation_loss" and "validation_accuracy" are measured with the parameters as the epoch left them. With a
@@ -95,6 +105,7 @@ def fit(
         ValueError: X or y is empty, holds a NaN or an infinity, they differ in length, a row has another
             length than the model takes; or an option is out of range.
         TypeError: X or y holds something other than numbers, or the loss does not return a node.
+        TraceError: ``compile`` is True, and the model cannot be compiled; the message has the line, and says why.
         IndexError: a class index is out of range.
         FloatingPointError: the loss of a batch, or its gradient after clipping, is NaN or infinite; nothing has moved
             then since the batch before.
@@ -130,6 +141,7 @@ def fit(
         rng=np.random.default_rng(seed),
         shuffle=shuffle,
         verbose=size(verbose, "verbose", least=0),
+        compile=_compiling(compile),
     )
     training = Training(plan)  # in a context of its own, since Ctrl-C may leave a scope or a no_grad() half-open
     return copy_context().run(training.run, None if resume_from is None else os.fspath(resume_from))
@@ -208,6 +220,12 @@ def _clipping(given: Any) -> tuple[Callable[[list[tuple[str, Node]]], Any] | Non
         raise ValueError(f"clip is above 0, and was given {given!r}")
     function, name = ways[how]
     return partial(function, **{name: bound}), f"{how} {bound!r}"
+
+
+def _compiling(given: Any) -> bool | None:
+    if given is not None and not isinstance(given, bool):
+        raise TypeError(f"compile is True, False, or None to compile what can be; was given {given!r}")
+    return given
 
 
 def _callbacks(given: Any) -> list[Callback]:

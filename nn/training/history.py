@@ -16,12 +16,19 @@ from nn.files.replacing import replacing
 class History(dict[str, list[float]]):
     """What happened in training: for each name ("loss", "validation_loss") one number per epoch.
 
+    Attributes:
+        compiled: whether the model was compiled, to the end.
+        eager_because: what stood in the way, the first line of the error, where ``fit`` would have compiled it.
+
     >>> history = History()
     >>> history.record(loss=0.5)
     >>> history.record(loss=0.25)
     >>> history
     {'loss': [0.5, 0.25]}
     """
+
+    compiled: bool = False
+    eager_because: str | None = None
 
     def record(self, **numbers: float) -> None:
         """Append the numbers of one epoch."""

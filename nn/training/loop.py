@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 
 from autodiff import Node
 from nn.data import deal, epoch_order
+from nn.metrics import METRICS
 from nn.training.callback import Callback
+from nn.training.compiled import RefusedError
 from nn.training.history import History
 from nn.training.interrupt import Interrupt
 from nn.training.plan import Plan
-from nn.training.prediction import measured, scores, switched
+from nn.training.prediction import measured, switched
 from nn.training.progress import Progress, Silence, progress
 from nn.training.resuming import checked_checkpoint, restore, restore_callbacks, save
 from nn.training.trial import try_out
+from nn.training.ways import Eagerly, checked_loss, way_for
 
 EVENTS = [name for name in vars(Callback) if name.startswith("on_")]
 
@@ -53,10 +56,11 @@ class Training:
         self.named_parameters = _named_parameters(plan)
         self._told = ""  # the kind of callback that is being told something
         self._progress: Progress = Silence()
-        self._hooks = {event: _overriding(plan, event) for event in EVENTS}
+        self.hooks = {event: _overriding(plan, event) for event in EVENTS}
         self._fleeting = _Fleeting(plan.model)
         self._saves: dict[str, Any] = {}
         self._interrupt = Interrupt()
+        self._way = Eagerly(self)
 
     # ── the loop ─────────────────────────────────────────────────────────────────────────────────────
     def run(self, resume_from: str | None = None) -> History:
@@ -68,6 +72,7 @@ class Training:
             self._prepare()
             if checkpoint is not None:
                 restore(self, checkpoint)
+            self._way = way_for(self)
             self._tell("on_train_begin")
             if checkpoint is not None:
                 restore_callbacks(self.plan.callbacks, checkpoint)
@@ -79,6 +84,8 @@ class Training:
                 self._tell("on_train_end")
                 self._write_checkpoints()
             finally:
+                self._way.settle()
+                self.history.compiled = self.compiled
                 self._progress.close()
         return self.history
 
@@ -109,12 +116,9 @@ class Training:
         self._fleeting.keep()
         try:
             with self._interrupt.leave:
-                self.optimizer.zero_grad()
-                outputs, loss = self.forward(rows)
-                self.batch_loss = float(loss.data)
-                loss.backward()
-                self._look_at_gradients()
-            self.optimizer.step()
+                outputs = self._gradients(rows)
+                self._way.look()
+            self._way.move()
         except BaseException:
             self.rewind()
             raise
@@ -125,22 +129,24 @@ class Training:
         if self.plan.metrics:
             self.outputs.append(self.plan.samples.numbers(outputs))
 
-    def _look_at_gradients(self) -> None:
-        """Let callbacks see them, clip them, and refuse what is no number."""
-        for hook in self._hooks["on_gradients"]:
+    def _gradients(self, rows: NDArray[np.intp]) -> Any:
+        """The outputs for these samples, once the gradients are there."""
+        try:
+            return self._way.gradients(rows)
+        except RefusedError as refused:
+            if self.plan.compile:
+                raise refused.why from None
+            self._way.settle()
+            if not refused.outputs:  # the model was not called, or broken off
+                self.rewind()
+            self._way = Eagerly(self, refused.why)
+            self.history.eager_because = _first_line(refused.why)
+            return self._way.gradients(rows, refused.outputs)
+
+    def show_gradients(self) -> None:
+        """Let callbacks see them."""
+        for hook in self.hooks["on_gradients"]:
             self._call(hook)
-        if not math.isfinite(self.batch_loss):
-            raise FloatingPointError(
-                f"the loss is {self.batch_loss:.4g} in epoch {self.epoch}, batch {self.batch + 1}; try a smaller "
-                "learning rate, or see with callbacks=[StopOnNaN()] where it comes from"
-            )
-        if self.plan.clip is not None:
-            self.plan.clip(self.named_parameters)
-        for name, p in self.named_parameters:
-            if p.grad is not None and not _finite(p.grad):
-                place = f"in epoch {self.epoch}, batch {self.batch + 1}, though the loss is {self.batch_loss:.4g}"
-                hint = "see with callbacks=[StopOnNaN()] where it comes from"
-                raise FloatingPointError(f"the gradient of {name} is not finite {place}; {hint}")
 
     def _end_epoch(self) -> None:
         """Measure, record, and go on to the next epoch."""
@@ -149,9 +155,11 @@ class Training:
         with self._interrupt.leave:
             if plan.metrics:
                 assert self.order is not None
+                if not _all_ours(plan):
+                    self._way.settle()
                 numbers |= measured(plan.metrics, np.concatenate(self.outputs), np.asarray(plan.samples.y)[self.order])
             if plan.held_out is not None:
-                found = scores(plan.held_out, plan.loss, plan.metrics)
+                found = self._way.validation()
                 numbers |= {f"validation_{name}": number for name, number in found.items()}
         if self.schedule is not None:
             numbers["learning_rate"] = self.optimizer.learning_rate
@@ -171,6 +179,11 @@ class Training:
         return (self.epoch - 1) * self.batches + self.batch
 
     @property
+    def compiled(self) -> bool:
+        """Whether the steps are made by a compiled model; ``history.eager_because`` says what stood in the way."""
+        return type(self._way) is not Eagerly
+
+    @property
     def is_last(self) -> bool:
         """Whether no epoch follows the present one."""
         return self.stopped_by is not None or self.epoch >= self.epochs
@@ -188,14 +201,15 @@ class Training:
         with self._interrupt.stay:
             self.model.load_state_dict(weights)
 
-    def forward(self, rows: NDArray[np.intp]) -> tuple[Any, Any]:
-        """The outputs of the model for these samples, and their loss."""
-        outputs = self.plan.samples.outputs(rows)
-        loss = self.plan.loss(outputs, self.plan.samples.targets(rows))
-        if not isinstance(loss, Node):
-            raise TypeError(f"the loss is {loss!r}, a plain {type(loss).__name__}: compute it from the predictions")
-        if np.ndim(loss.data):
-            raise TypeError(f"the loss of a batch has shape {np.shape(loss.data)}; expected one number, such as a mean")
+    def forward(self, rows: NDArray[np.intp], first: Any = ()) -> tuple[Any, Any]:
+        """The outputs of the model for these samples, and their loss: computed eagerly, whatever is compiled.
+
+        Args:
+            rows: the samples.
+            first: the outputs for the first of them, where they are known.
+        """
+        outputs = self.plan.samples.outputs(rows, first)
+        loss = checked_loss(self.plan.loss(outputs, self.plan.samples.targets(rows)))
         return outputs, loss
 
     def rewind(self) -> None:
@@ -203,8 +217,9 @@ class Training:
         self._fleeting.put_back()
 
     def _tell(self, event: str) -> None:
-        hooks = self._hooks[event]
+        hooks = self.hooks[event]
         if hooks:
+            self._way.settle()
             with self._interrupt.leave:
                 for hook in hooks:
                     self._call(hook)
@@ -221,6 +236,7 @@ class Training:
             self._leave()
 
     def _write_checkpoints(self) -> None:
+        self._way.settle()
         with self._interrupt.leave:
             while self._saves:
                 path, normalizer = next(iter(self._saves.items()))
@@ -232,6 +248,7 @@ class Training:
             f"after epoch {self.epoch - 1}" if self.order is None else f"in epoch {self.epoch} after batch {self.batch}"
         )
         message = f"training was interrupted {place}"
+        self._way.settle()
         if self._interrupt.count == 1:
             self._tell("on_interrupt")
             paths = list(self._saves)
@@ -263,12 +280,13 @@ class _Fleeting:
             generator.bit_generator.state = state
 
 
-@np.errstate(all="ignore")
-def _finite(gradient: Any) -> bool:
-    if isinstance(gradient, np.ndarray):
-        total = np.add.reduce(gradient, axis=None)  # quick, and finite nearly always where the numbers are
-        return bool(np.isfinite(total) or np.isfinite(gradient).all())
-    return math.isfinite(gradient)
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
+
+
+def _all_ours(plan: Plan) -> bool:
+    """Whether no metric can look at the model."""
+    return all(getattr(metric, "func", metric) in METRICS.values() for metric in plan.metrics.values())
 
 
 def _overriding(plan: Plan, event: str) -> list[Any]:

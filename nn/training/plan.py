@@ -35,7 +35,7 @@ class Plan:
         epochs, batch_size: how often to go through the samples, and in how large steps.
         rng: draws the order of the samples.
         shuffle: whether they are put in another order for each epoch.
-        verbose: see ``fit``.
+        verbose, compile: see ``fit``.
     """
 
     model: Any
@@ -56,6 +56,7 @@ class Plan:
     rng: np.random.Generator
     shuffle: bool
     verbose: int
+    compile: bool | None
 
     def measures(self) -> list[str]:
         """The columns of the history."""
@@ -77,6 +78,7 @@ class Plan:
             "clip": self.clip_shown,
             "batch_size": str(self.batch_size),
             "shuffle": str(self.shuffle),
+            "compile": str(self.compile),
         }
         return {name: _without_addresses(text) for name, text in words.items()}
 

@@ -14,18 +14,22 @@ from nn.checks import size
 from nn.lookup import Function, name_of
 from nn.losses import loss_named
 from nn.metrics import metric_named
-from nn.training.samples import Model, Samples, samples_for
+from nn.training.compiled import Forward, RefusedError, score
+from nn.training.samples import Model, Rows, Samples, samples_for
 
+WORTH = 32  # rows for which a model of Values is compiled that is only asked for its outputs
 BATCH = 256  # samples at a time where nothing is recorded: enough to be quick, little enough for memory
 
 
-def predict(model: Model, X: Any, *, batch_size: int = BATCH) -> NDArray[Any]:
+def predict(model: Model, X: Any, *, batch_size: int = BATCH, compile: bool | None = None) -> NDArray[Any]:
     """The outputs of ``model`` for samples ``X``.
 
     Args:
         model: it is switched to evaluation meanwhile (no Dropout).
         X: n samples, as :func:`nn.fit` takes them.
         batch_size: how many of them an array model sees at a time, which bounds the memory it takes.
+        compile: whether a model of Values is compiled, as :func:`nn.fit` does it. None compiles it for 32 rows or more,
+            where that can be done: to call it on fewer is quicker than to compile it.
 
     Shapes: of a model of single numbers (n,) for a single output, else (n, outputs); of a model of arrays
     (n, ...), as the model gives it.
@@ -35,10 +39,10 @@ def predict(model: Model, X: Any, *, batch_size: int = BATCH) -> NDArray[Any]:
     array([[0., 0.]])
 
     Raises:
-        ValueError, TypeError: as :func:`nn.fit`, for X.
+        ValueError, TypeError: as :func:`nn.fit`, for X; TraceError, where ``compile`` is True, too.
     """
     samples = samples_for(model, X, columns=getattr(model, "columns_", None))
-    return samples.numbers(outputs_of(samples, size(batch_size, "batch_size")))
+    return samples.numbers(outputs_of(samples, size(batch_size, "batch_size"), compile))
 
 
 def evaluate(
@@ -49,8 +53,9 @@ def evaluate(
     loss: str | Function | None = None,
     metrics: Iterable[str | Function] = (),
     batch_size: int = BATCH,
+    compile: bool | None = None,
 ) -> dict[str, float]:
-    """The loss of ``model`` on samples ``X`` with targets ``y``, and the metrics, by name.
+    """The loss of ``model`` on samples ``X`` with targets ``y``, and the metrics, by name; see :func:`predict`.
 
     >>> from nn import Network
     >>> model = Network([1, 1], seed=0)
@@ -63,15 +68,26 @@ def evaluate(
     """
     samples = samples_for(model, X, y, columns=getattr(model, "columns_", None))
     loss = loss_of(model, loss)
-    return scores(samples, loss, metrics_named(metrics, loss), size(batch_size, "batch_size"))
+    return scores(samples, loss, metrics_named(metrics, loss), size(batch_size, "batch_size"), compile)
 
 
-def scores(samples: Samples, loss: Function, metrics: dict[str, Function], batch_size: int = BATCH) -> dict[str, float]:
+def scores(
+    samples: Samples,
+    loss: Function,
+    metrics: dict[str, Function],
+    batch_size: int = BATCH,
+    compile: bool | None = False,
+) -> dict[str, float]:
     """The loss and the metrics of all samples at once, so that they do not depend on the size of batches."""
-    outputs = outputs_of(samples, batch_size)
+    return scores_of(outputs_of(samples, batch_size, compile), samples, loss, metrics)
+
+
+def scores_of(outputs: Any, samples: Samples, loss: Function, metrics: dict[str, Function]) -> dict[str, float]:
+    """The loss and the metrics of outputs that are there; those of a compiled model are an array."""
+    array = samples.numbers(outputs)
     with no_grad():
-        found = {"loss": number(loss(outputs, samples.y), "the loss")}
-    return found | measured(metrics, samples.numbers(outputs), np.asarray(samples.y))
+        found = {"loss": number(score(loss, outputs, samples.y), "the loss")}
+    return found | measured(metrics, array, np.asarray(samples.y))
 
 
 def measured(metrics: dict[str, Function], predictions: NDArray[Any], targets: NDArray[Any]) -> dict[str, float]:
@@ -82,10 +98,18 @@ def measured(metrics: dict[str, Function], predictions: NDArray[Any], targets: N
     return found
 
 
-def outputs_of(samples: Samples, batch_size: int = BATCH) -> Any:
-    """What the model gives for all samples, switched to evaluation."""
+def outputs_of(samples: Samples, batch_size: int = BATCH, compile: bool | None = False) -> Any:
+    """What the model gives for all samples, switched to evaluation: of a compiled model, an array."""
+    known: list[Any] = []
     with switched(samples.model, training=False), no_grad():
-        return samples.all_outputs(batch_size)
+        if isinstance(samples, Rows) and (compile or (compile is None and len(samples) >= WORTH)):
+            try:
+                return Forward(samples.model).outputs(np.array(samples.X, float))
+            except RefusedError as refused:
+                if compile:
+                    raise refused.why from None
+                known = refused.outputs
+        return samples.all_outputs(batch_size, known)
 
 
 @contextmanager

@@ -73,6 +73,8 @@ def checked_checkpoint(training: Training, path: str) -> SavedRun:
         saved, here = progress.get("plan"), training.plan.in_words
         if isinstance(saved, dict) and _scheduled(training, checkpoint, saved.get("optimizer"), here["optimizer"]):
             here["optimizer"] = saved["optimizer"]
+        if isinstance(saved, dict):
+            saved = {"compile": "False", **saved}  # as all trainings went once
         _compare(saved, here)
         _check(progress, training)
     return checkpoint

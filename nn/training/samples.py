@@ -42,23 +42,24 @@ class Rows:
     def __len__(self) -> int:
         return len(self.X)
 
-    def outputs(self, rows: Sequence[int] | NDArray[np.intp]) -> Any:
-        """What the model gives for these rows: a Value, or a list of Values, for each."""
+    def outputs(self, rows: Sequence[int] | NDArray[np.intp], first: Sequence[Any] = ()) -> Any:
+        """What the model gives for these rows: a Value, or a list of Values, for each. ``first`` are known already."""
         model, X = self.model, self.X
-        return [model(X[i]) for i in rows]
+        return [*first, *[model(X[i]) for i in rows[len(first) :]]]
 
     def targets(self, rows: Sequence[int] | NDArray[np.intp]) -> Any:
         """The targets of these rows."""
         y = self.y
         return [y[i] for i in rows]
 
-    def all_outputs(self, batch_size: int) -> Any:
+    def all_outputs(self, batch_size: int, first: Sequence[Any] = ()) -> Any:
         """What the model gives for all rows."""
-        return self.outputs(range(len(self)))
+        return self.outputs(range(len(self)), first)
 
     def like_first(self, outputs: Any, count: int) -> Any:
-        """``count`` outputs, all like the first of these."""
-        return [outputs[0]] * count
+        """``count`` outputs, all like the first of these: as a Tensor, which is compared with targets sooner."""
+        first = self.numbers(outputs)[0]
+        return Tensor(np.broadcast_to(first, (count, *first.shape)), requires_grad=False)
 
     def split(self, fraction: float) -> tuple[Rows, Rows]:
         """These samples without the last of them, and those; see :func:`nn.data.split`."""
@@ -66,6 +67,8 @@ class Rows:
 
     def numbers(self, outputs: Any, count: int | None = None) -> NDArray[Any]:
         """The numbers in outputs: (n,) where the model has one output, else (n, outputs)."""
+        if isinstance(outputs, Tensor | np.ndarray):  # of a compiled model
+            return np.asarray(outputs.data if isinstance(outputs, Tensor) else outputs)
         return np.array([row.data if isinstance(row, Node) else [value.data for value in row] for row in outputs])
 
 
@@ -90,7 +93,7 @@ class Arrays:
     def __len__(self) -> int:
         return len(self.X)
 
-    def outputs(self, rows: Any) -> Any:
+    def outputs(self, rows: Any, first: Any = ()) -> Any:
         """What the model gives for these rows: one Tensor."""
         return self.model(self.X[rows])
 
@@ -98,7 +101,7 @@ class Arrays:
         """The targets of these rows."""
         return self.y[rows]
 
-    def all_outputs(self, batch_size: int) -> Any:
+    def all_outputs(self, batch_size: int, first: Any = ()) -> Any:
         """What the model gives for all samples, computed ``batch_size`` at a time."""
         slices = [slice(start, min(start + batch_size, len(self))) for start in range(0, len(self), batch_size)]
         parts = [self.numbers(self.outputs(rows), rows.stop - rows.start) for rows in slices]

@@ -9,6 +9,7 @@ from nn.losses import LOSSES
 from nn.metrics import METRICS
 from nn.training.plan import Plan
 from nn.training.prediction import measured, switched
+from nn.training.samples import Rows
 
 MOST = 1 << 20  # numbers, about, that targets are compared with at a time
 
@@ -31,11 +32,11 @@ def try_out(plan: Plan) -> None:
         for samples, which in ((plan.samples, "training"), (plan.held_out, "validation")):
             if samples is None:
                 continue
-            rows = np.arange(min(plan.batch_size, len(samples)))
+            rows = np.arange(1 if isinstance(samples, Rows) else min(plan.batch_size, len(samples)))
             first = samples.outputs(rows)
             step = max(1, MOST // samples.numbers(first, len(rows))[0].size)
             for start in range(0, len(samples), step):
-                targets = samples.y[start : start + step]
+                targets = np.asarray(samples.y[start : start + step])
                 outputs = samples.like_first(first, len(targets))
                 try:
                     plan.loss(outputs, targets)

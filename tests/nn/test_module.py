@@ -69,7 +69,7 @@ def test_count():
 
 def test_no_gradient_is_written_by_hand():
     for path in pathlib.Path(nn.__file__).parent.rglob("*.py"):
-        if path.name == "clipping.py":  # shortens gradients, once they are there
+        if path.name in ("clipping.py", "held.py"):  # shorten gradients, and hand them on, once they are there
             continue
         source = path.read_text(encoding="utf-8")
         assert not re.search(r"def \w*backward|\.grad\s*[-+*/]?=(?!=| None)", source), path
