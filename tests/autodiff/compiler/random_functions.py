@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ from tests.autodiff.compiler.examples import dot, sizes
 
 Numbers = list[Any]
 
+MANY, WIDE = 100, 16
+
 FUNCTIONS = [tanh, sigmoid, relu, sin, softplus, silu, lambda z: z * z, lambda z: z**2, lambda z: -z, abs]
 
 
@@ -46,13 +49,15 @@ class Draw:
         weights: all parameters.
         pools: the inputs, and the numbers of each layer so far.
         pool, other: two of the pools.
-        some: up to five numbers of ``pool``, mostly in their order.
+        widest: how many numbers a layer takes and makes at most: five, or more where there are many weights.
+        some: so many numbers of ``pool``, mostly in their order.
     """
 
     def __init__(self, rng: random.Random, weights: Numbers, pools: list[Numbers]) -> None:
         self.rng, self.weights, self.pools = rng, weights, pools
         self.pool, self.other = rng.choice(pools[-3:]), rng.choice(pools)
-        k = rng.randint(1, min(len(self.pool), 5))
+        self.widest = WIDE if len(weights) > MANY else 5
+        k = rng.randint(1, min(len(self.pool), self.widest))
         start = rng.randrange(len(self.pool) - k + 1)
         self.some = self.pool[start : start + k] if rng.random() < 0.7 else rng.sample(self.pool, k)
 
@@ -76,7 +81,7 @@ class Draw:
 def dense(d: Draw, signs: bool = False) -> Numbers:
     """Rows of weights, each with its bias beside it."""
     outputs = []
-    for *w, b in d.matrix(d.rng.randint(1, 5), len(d.some) + 1):
+    for *w, b in d.matrix(d.rng.randint(1, d.widest), len(d.some) + 1):
         total = b if d.rng.random() < 0.6 else 0
         for a, x in zip(w, d.some, strict=True):
             total = total - x * a if signs and d.rng.random() < 0.3 else total + a * x
@@ -90,7 +95,7 @@ def signed(d: Draw) -> Numbers:
 
 def layer(d: Draw) -> Numbers:
     """A matrix, a vector of biases and an activation."""
-    f, rows = d.function(), d.rng.randint(1, 5)
+    f, rows = d.function(), d.rng.randint(1, d.widest)
     W, b = d.matrix(rows, len(d.some)), d.take(rows)
     return [f(dot(w, d.some) + c) for w, c in zip(W, b, strict=True)]
 
@@ -139,7 +144,7 @@ def long_sum(d: Draw) -> Numbers:
 def across(d: Draw) -> Numbers:
     """Values of different layers in one sum, and in one dot product."""
     picked = [d.rng.choice(pool) for pool in d.pools for _ in range(2)]
-    return [sum(picked), dot(d.take(len(picked)), picked), sum(p * q for p, q in zip(picked, picked[1:], strict=False))]
+    return [sum(picked), dot(d.take(len(picked)), picked), sum(p * q for p, q in pairwise(picked))]
 
 
 def residual(d: Draw) -> Numbers:
@@ -298,5 +303,7 @@ def random_function(seed: int) -> Callable[..., Any]:
 def random_case(seed: int, batch: int) -> tuple[Any, Any, tuple[Any, ...]]:
     """(function, parameters, batches of arguments)"""
     rng = np.random.default_rng(seed)
-    params = [sizes(rng, int(rng.integers(1, 30))), sizes(rng, 3, 4)]
-    return random_function(seed), params, (sizes(rng, batch, int(rng.integers(1, 8))), sizes(rng, batch))
+    wide = rng.random() < 0.05
+    weights, inputs = (rng.integers(MANY, 3 * MANY), rng.integers(8, 20)) if wide else rng.integers(1, [30, 8])
+    params = [sizes(rng, int(weights)), sizes(rng, 3, 4)]
+    return random_function(seed), params, (sizes(rng, batch, int(inputs)), sizes(rng, batch))

@@ -22,9 +22,10 @@ import math
 import random
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from typing import Any
 
@@ -37,7 +38,7 @@ from autodiff.compiler.program import Program
 from autodiff.compiler.reroll import reroll
 from autodiff.trees import flatten, map_tree
 from tests.autodiff.compiler.random_functions import random_case
-from tests.autodiff.compiler.rounding import Bounds, bounds
+from tests.autodiff.compiler.rounding import bounds
 from tests.autodiff.compiler.shrinking import Run, shrunk
 from tests.autodiff.random_graphs import Recipe, Rejected, scalar_recipe
 
@@ -68,13 +69,14 @@ class Case:
         """The inputs, of shape (inputs, batch)."""
         return np.concatenate([X.reshape(len(X), -1).T for X in self.batches])
 
-    def on_flat(self, p: list[Any], x: list[Any]) -> list[Any]:
-        """The function on one example, of flat lists."""
+    def on_flat(self) -> Callable[[list[Any], list[Any]], list[Any]]:
+        """The function on one example, of flat lists: (parameters, inputs) -> outputs."""
         build = flatten([self.params, *[X[0].tolist() for X in self.batches]])[1]
-        return flatten(self.function(*build([*p, *x])))[0]
+        return lambda p, x: flatten(self.function(*build([*p, *x])))[0]
 
-    def first(self, batch: int) -> tuple[Any, ...]:
-        return tuple([X[:batch] for X in self.batches])
+    def first(self, batch: int) -> Case:
+        """The same with fewer examples."""
+        return replace(self, batches=tuple([X[:batch] for X in self.batches]))
 
 
 @dataclass
@@ -214,55 +216,57 @@ def alone(run: Run) -> tuple[Any, Any, Any]:
 
 
 class Checked:
-    """One case and what eager makes of it, to hold programs against."""
+    """One case and what eager makes of it, to hold programs against.
 
-    def __init__(self, case: Case, rng: random.Random) -> None:
-        self.case = case
+    Attributes:
+        program: what was traced; P, X, seed: what it is run on.
+        expected: what is compared for so many examples: its name, the eager numbers, and how far compiled ones may lie
+            away.
+    """
+
+    def __init__(self, case: Case, rng: random.Random, batches: Sequence[int] = BATCHES) -> None:
+        self.case = case = case.first(max(batches))
         self.backend = rng.choice(BACKENDS)
         self.fast = compile(case.function, backend=self.backend)
         entry = self.fast._entry((case.params, *case.batches), {})[0]
         self.program: Program = entry.program
         arrays = np.random.default_rng(rng.getrandbits(64))
-        self.seed = arrays.normal(size=(len(self.program.outputs), max(BATCHES)))
         self.P, self.X = case.vector, case.matrix
-        self.outputs, self.dP, self.dX = eager(case.on_flat, self.P, self.X, self.seed)
-        self.bounds = [bounds(self.program, self.P, self.X, self.seed)]
-        written: Program = entry.trace.program
+        self.seed = arrays.normal(size=(len(self.program.outputs), max(batches)))
+        both = [bounds(self.program, self.P, self.X, self.seed)]
+        written: Program = entry.trace.program  # as eager does it: with what is computed twice
         same = written.instructions == self.program.instructions
-        self.bounds.append(self.bounds[0] if same else bounds(written, self.P, self.X, self.seed))
-
-    def allowed(self, of: Callable[[Bounds], Any]) -> Any:
-        """How far the two sides may lie apart."""
-        return of(self.bounds[0]) + of(self.bounds[1])
-
-    def expected(self, batch: int) -> list[tuple[str, Any, Any]]:
-        """What is compared for so many examples: its name, the eager numbers, and how far compiled ones may be away."""
-        with np.errstate(all="ignore"):
-            return [
-                ("outputs", self.outputs[:, :batch], self.allowed(lambda b: b.outputs[:, :batch])),
-                ("dP", self.dP[:, :batch].sum(axis=1), self.allowed(lambda b: b.of_dP(batch))),
-                ("dX", self.dX[:, :batch], self.allowed(lambda b: b.dX[:, :batch])),
-            ]
+        both.append(both[0] if same else bounds(written, self.P, self.X, self.seed))
+        outputs, dP, dX = eager(case.on_flat(), self.P, self.X, self.seed)
+        self.expected: dict[int, list[tuple[str, Any, Any]]] = {}
+        for n in batches:
+            with np.errstate(all="ignore"):
+                self.expected[n] = [
+                    ("outputs", outputs[:, :n], sum([b.outputs[:, :n] for b in both])),
+                    ("dP", dP[:, :n].sum(axis=1), sum([b.of_dP(n) for b in both])),
+                    ("dX", dX[:, :n], sum([b.dX[:, :n] for b in both])),
+                ]
 
     def unsure(self) -> float:
         """The largest bound, as a share of the number it belongs to."""
         worst = 0.0
-        for batch in BATCHES:
-            for _, wanted, allowed in self.expected(batch):
+        for numbers in self.expected.values():
+            for _, wanted, allowed in numbers:
                 with np.errstate(all="ignore"):
                     known = np.isfinite(wanted) & (allowed > TINY)
-                    worst = max(worst, np.where(known, allowed / np.abs(wanted), 0.0).max(initial=0.0))
-        return float(worst)
+                    worst = max(worst, float(np.where(known, allowed / np.abs(wanted), 0.0).max(initial=0.0)))
+        return worst
 
     def compare(self, difference: Difference, way: str, batch: int, found: Sequence[Any]) -> None:
-        for (what, wanted, allowed), numbers in zip(self.expected(batch), found, strict=True):
+        """Note how far some outputs, dP and dX are from what is expected."""
+        for (what, wanted, allowed), numbers in zip(self.expected[batch], found, strict=True):
             difference.add(way, batch, what, numbers, wanted, allowed)
 
     def run(self, public: int) -> Difference:
         """Both back ends on every batch, and the public function on one of so many examples."""
         difference = Difference()
         blocks, tape = reroll(self.program), Tape(self.program, True, True)
-        for batch in BATCHES:
+        for batch in self.expected:
             X, seed = self.X[:, :batch], self.seed[:, :batch]
             self.compare(difference, "numpy", batch, by_blocks(blocks, self.P, X, seed))
             self.compare(difference, "numba", batch, tape.value_and_grad(self.P, X, seed))
@@ -271,8 +275,8 @@ class Checked:
 
     def publicly(self, batch: int) -> tuple[Any, Any, Any]:
         """Outputs and gradients by the public function."""
-        case, seed = self.case, self.seed[:, :batch]
-        args = (case.params, *case.first(batch))
+        case, seed = self.case.first(batch), self.seed[:, :batch]
+        args = (case.params, *case.batches)
         outputs, pull = self.fast.vjp(*args, argnums=tuple([k for k, x in enumerate(args) if len(x)]))
         gradients = pull(seed.T if np.ndim(outputs) > 1 else seed[0])
         dP, dXs = gradients[: -len(case.batches)], gradients[-len(case.batches) :]
@@ -325,14 +329,16 @@ class Outcome:
     instructions: int
 
 
-def check(seed: int, number: int) -> Outcome:
+def check(seed: int, number: int, batches: Sequence[int] = BATCHES) -> Outcome:
     """Draw program ``number`` until it is well conditioned; all that are drawn are held to their bounds."""
     again = 0
     while True:
         rng = random.Random(f"{seed} {number} {again}")
         case = draw(rng)
-        checked = Checked(case, rng)
-        difference = checked.run(rng.choice(BATCHES))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            checked = Checked(case, rng, batches)
+            difference = checked.run(rng.choice(batches))
         if difference.wrong:
             title = f"program {number} of seed {seed}, draw {again}: {case.story}"
             difference.wrong = f"{title}\n{difference.wrong}\n{checked.reproducer()}"
