@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
@@ -28,6 +29,7 @@ from autodiff.tensor import Tensor
 from autodiff.value import Value
 
 _STATIC: Any = object()
+_MANY = 20  # traces of a structure that was known, after which something must be said
 
 
 class CacheInfo(NamedTuple):
@@ -82,7 +84,7 @@ class Compiled:
         self._modes: dict[int, tuple[Any, ...]] = {}
         self._entries: OrderedDict[Any, list[Any]] = OrderedDict()
         self._lock = RLock()
-        self._hits = self._traces = 0
+        self._hits = self._traces = self._again = 0
         self._last: tuple[list[Any] | None, Any] = (None, None)  # the key of the last call, and its trace
         self._reason: str | None = None
 
@@ -217,6 +219,14 @@ class Compiled:
                 self._hits += 1
                 return entry
         self._reason = entries[-1].trace.guards.changed()
+        self._again += 1
+        if self._again == _MANY:
+            warnings.warn(
+                f"{self!r} has been traced again {_MANY} times, because what it reaches changes: {self._reason}, the"
+                " last time; pass it as an argument",
+                RuntimeWarning,
+                stacklevel=4,
+            )
         return None
 
     def _static_key(self, x: Any, key: list[Any], name: Any) -> None:

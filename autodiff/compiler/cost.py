@@ -12,11 +12,11 @@ from __future__ import annotations
 from autodiff.compiler.numba_backend import available
 from autodiff.compiler.program import Program
 
-CALL = 1.6e-6  # seconds for one array operation of a re-rolled program, forward and backward, however small
-NUMBER = 0.6e-9  # seconds for each number of such an operation
-INSTRUCTION = 1.5e-9  # seconds for one instruction of the tape and one example
-ALONE = 7e-9  # the same where there is one example only
-PRODUCT = 0.15e-9  # seconds for a multiplication and addition in a matrix product
+CALL = 2.0e-6  # seconds for one array operation of a re-rolled program, forward and backward, however small
+NUMBER = 0.12e-9  # seconds for each scalar instruction in such an operation and each example: most are in products
+INSTRUCTION = 0.8e-9  # seconds for one instruction of the tape and one example, eight or more side by side
+ALONE = 6e-9  # the same where there is one example only
+LEAST = 8  # examples cost as many as this, if there are several
 
 
 def blocks_cost(instructions: int, operations: int, batch: int) -> float:
@@ -26,7 +26,7 @@ def blocks_cost(instructions: int, operations: int, batch: int) -> float:
 
 def tape_cost(instructions: int, batch: int) -> float:
     """Seconds that it takes on the tape."""
-    return instructions * (ALONE if batch == 1 else INSTRUCTION * max(batch, 8))
+    return instructions * (ALONE if batch == 1 else INSTRUCTION * max(batch, LEAST))
 
 
 def choose(program: Program, operations: int, batch: int) -> str:

@@ -510,6 +510,20 @@ def test_a_setting_that_changes_back_finds_its_old_trace(monkeypatch):
     assert fast.cache_info().traces == 4
 
 
+def test_what_changes_at_every_call_is_warned_of():
+    step = 0
+    fast = compile(lambda w, x: w * x * step, maxsize=2)
+
+    def train():
+        nonlocal step
+        for step in range(25):
+            close(fast(1.0, Y), Y * step)
+
+    with pytest.warns(RuntimeWarning, match="the variable step, the last time; pass it as an argument"):
+        train()
+    assert fast.cache_info().currsize == 2
+
+
 def test_train_and_eval_are_different_traces():
     from nn import BatchNorm, Dense, Sequential
 
