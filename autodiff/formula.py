@@ -48,6 +48,20 @@ def number_latex(x: Any) -> str:
     return re.sub(r"e([+-]\d+)", lambda power: rf" \cdot 10^{{{int(power[1])}}}", text)
 
 
+def index_text(index: Any) -> str:
+    """What stands between the brackets of ``x[...]``.
+
+    >>> index_text((slice(0, 8), slice(None), -1)), index_text(np.arange(9)), index_text([0, 2])
+    ('0:8, :, -1', 'array(9,)', '[0, 2]')
+    """
+    if isinstance(index, tuple):
+        return ", ".join([index_text(part) for part in index])
+    if isinstance(index, slice):
+        ends = ["" if end is None else str(end) for end in (index.start, index.stop)]
+        return ":".join(ends if index.step in (None, 1) else [*ends, str(index.step)])
+    return "..." if index is Ellipsis else _short(index)
+
+
 def level_of(text: str) -> int:
     """How tightly a written number or name binds: -2 and 7/3 want brackets where 2 does not."""
     return MINUS if text.startswith("-") else PRODUCT if re.fullmatch(r"\d+/\d+|.*\\cdot 10.*", text) else ATOM
@@ -97,6 +111,9 @@ class Style:
             k: v for k, v in (params or {}).items() if v is not op.defaults.get(k) and not (op.text and k == "index")
         }
         listed = "".join(f", {k}={_short(v)}" for k, v in shown.items())
+        if self is TEXT and params and "index" in params:
+            written.append(index_text(params["index"]))
+            template = template.replace("[...]", f"[{{{len(operands)}}}]")
         text = template.format(*written)
         return (text[:-1] + listed + ")" if listed and self is TEXT and text.endswith(")") else text), level
 

@@ -49,6 +49,7 @@ def test_scope_and_parameters_reach_the_box():
     box = graph_of([y]).boxes[-1]
     assert (box.scope, box.detail, box.operation) == ("layer 1", "axis=0", "sum")
     assert graph_of([Tensor([1.0]).sum()]).boxes[-1].detail == ""
+    assert graph_of([Tensor([1.0, 2.0, 3.0])[1:3]]).boxes[-1].detail == "index=[1:3]"
 
 
 def test_shared_nodes_are_drawn_once():

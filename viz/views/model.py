@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from autodiff import Node
 from autodiff.errors import leaf_changed
+from autodiff.formula import index_text
 from viz.drawing.text import clean
 
 Kind = Literal["leaf", "constant", "operation"]
@@ -202,4 +203,6 @@ def _detail(node: Node) -> str:
         return ""
     usual = {name: repr(value) for name, value in node.op.defaults.items()}
     given = {name: repr(value) for name, value in node.params.items()}
+    if "index" in given:
+        given["index"] = f"[{index_text(node.params['index'])}]"
     return clean(", ".join(f"{name}={shown}" for name, shown in given.items() if usual.get(name) != shown))
