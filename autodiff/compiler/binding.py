@@ -89,6 +89,7 @@ class _Scattered:
     def __init__(self, total: NDArray[Any]) -> None:
         self.total = total
         self.taken = np.zeros(len(total), bool)
+        self.rest: Rows | None = None  # what is not taken, known when all leaves have asked
         self.others: list[tuple[Rows, NDArray[Any], bool]] = []
 
     def slot(self, index: Rows) -> NDArray[Any]:
@@ -103,13 +104,13 @@ class _Scattered:
         return copy
 
     def collect(self) -> None:
-        """Add what could not be written in place."""
-        if not self.others:
-            return
-        self.total[~self.taken] = 0
-        with np.errstate(all="ignore"):  # inf and NaN are answers here
-            for index, gradient, once in self.others:
-                if once:
-                    self.total[index] += gradient
-                else:
-                    np.add.at(self.total, index, gradient)
+        """Add what could not be written in place; what no leaf has is 0."""
+        if self.rest is None:
+            self.rest = np.flatnonzero(~self.taken)
+        if self.rest.size:
+            self.total[self.rest] = 0
+        for index, gradient, once in self.others:
+            if once:
+                self.total[index] += gradient
+            else:
+                np.add.at(self.total, index, gradient)

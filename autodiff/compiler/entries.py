@@ -9,6 +9,7 @@ import numpy as np
 
 from autodiff.compiler.arguments import Filler, Run, Tree, numbers_of
 from autodiff.compiler.backends import Backends
+from autodiff.compiler.lending import LARGE, LOANS, Loan
 from autodiff.compiler.outputs import layout, parts_of, reduced
 from autodiff.compiler.passes import simplify
 from autodiff.compiler.pool import Pool
@@ -138,6 +139,7 @@ class Plan:
         self.builders = [tree.builder(self._taken) for tree in trees]
         self.single = self.builders[0] if isinstance(wanted, int) else None
         self.pool = Pool(_KEPT)
+        self.loans: list[Loan] = []
         self.parameters = len(entry.program.shared)
 
     def __call__(self, found: list[Any]) -> tuple[Any, Any]:
@@ -151,25 +153,37 @@ class Plan:
         else:
             value = float(np.add.reduce(row))
             value = value / batch if self.purpose == "mean" else value
-        gradients = self.gradients(machine)
+        gradients = self.gradients(machine, self._lent(bound))
         self.pool.give(batch, bound)
         return value, gradients
 
     def take(self, found: list[Any]) -> tuple[_Bound, int]:
         """A replay that has the numbers of a call; it is to be given back to the pool."""
         batch = self.entry.batch(found)
-        bound = self.pool.take(batch, self._new)
+        bound = self.pool.take(batch, self._new, _is_free)
         bound.fill(found)
         return bound, batch
 
-    def gradients(self, machine: Any) -> Any:
+    def _lent(self, bound: _Bound) -> Any:
+        """The gradients of the parameters without a copy, where they are many; or None."""
+        gradients = bound.machine.dP
+        if gradients is None or gradients.size < LARGE or gradients.dtype != np.float64 or self.wrt_X:
+            return None
+        self.loans = [loan for loan in self.loans if loan.is_open]
+        if len(self.loans) >= LOANS:
+            return None
+        self.loans.append(bound.loan)
+        return bound.loan.of(gradients)
+
+    def gradients(self, machine: Any, lent: Any = None) -> Any:
         """What a machine has written, in the form of the arguments."""
         if self.per_example:
             source: Any = machine.dX
         elif self.wrt_X:
             source = None if machine.dP is None else machine.dP.astype(np.float64), machine.dX
         else:
-            source = machine.dP.astype(np.float64)  # a copy; single gradients in the dtype of their leaf
+            # A copy, unless the machine lends its own; single gradients come in the dtype of their leaf.
+            source = machine.dP.astype(np.float64) if lent is None else lent
         if self.single is not None:
             return self.single(source)
         return tuple([build(source) for build in self.builders])
@@ -188,6 +202,10 @@ class Plan:
         return (lambda both: take(both[0])) if self.wrt_X else take
 
 
+def _is_free(bound: _Bound) -> bool:
+    return not bound.loan.is_open
+
+
 class _Bound:
     """A machine, and how the arguments of a call get into it."""
 
@@ -202,6 +220,7 @@ class _Bound:
             self.P, self.copies, inputs = self.machine.P, None, self.machine.X
         self.machine.seed[...] = 1 / batch if purpose == "mean" and not per_example else 1
         self.filler = Filler(entry.runs, self.P, inputs)
+        self.loan = Loan()
         self.captured = entry.trace.captured
         self.tail = self.P[len(self.P) - len(self.captured) :]
 

@@ -23,12 +23,21 @@ class Pool:
         self._idle: dict[Hashable, list[Any]] = {}
         self._lock = Lock()
 
-    def take(self, kind: Hashable, make: Callable[[Any], Any]) -> Any:
-        """An idle replay, or a new one."""
+    def take(self, kind: Hashable, make: Callable[[Any], Any], is_free: Callable[[Any], bool] | None = None) -> Any:
+        """An idle replay (of which ``is_free`` holds), or a new one."""
         try:
-            return self._idle[kind].pop()  # in one step, whatever other threads do
+            idle = self._idle[kind]
+            replay = idle.pop()  # in one step, whatever other threads do
+            if is_free is None or is_free(replay):
+                return replay
+            idle.insert(0, replay)
+            for _ in range(len(idle) - 1):
+                if is_free(replay := idle.pop()):
+                    return replay
+                idle.insert(0, replay)
         except (KeyError, IndexError):
-            return make(kind)
+            pass
+        return make(kind)
 
     def give(self, kind: Hashable, replay: Any) -> None:
         """Give a replay back. (One that raised in the middle is not given back.)"""
