@@ -40,6 +40,9 @@ LESSONS = {
     ),
     "lstm_cell": Lesson("Inside an LSTM cell, gate by gate, and the way that the gradient takes back", "2 s"),
     "vanishing_gradients": Lesson("Gradients through thirty steps: vanishing, kept, exploding, and what helps", "3 s"),
+    "compiled": Lesson(
+        "The teaching code is the fast code: single numbers, traced once, become matrices; and an LSTM of them", "20 s"
+    ),
     "names": Lesson("Learn names letter by letter, and write new ones", "90 s"),
 }
 
