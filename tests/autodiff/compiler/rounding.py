@@ -68,6 +68,7 @@ class Rounding:
 
     def __init__(self) -> None:
         self.terms: dict[Tensor, Term] = {}
+        self.additions = 0
 
     def given(self, node: Tensor, shared: bool) -> Tensor:
         """Announce a leaf, which is exact."""
@@ -96,7 +97,11 @@ class Rounding:
         if op is table.identity:
             return terms[0][:3]
         if op in SUMS:
-            return sum([t.count for t in terms]), sum([t.size for t in terms]), sum([t.error for t in terms])
+            # A sum that is used twice brings its terms twice, yet is added up once: no number goes through more
+            # additions than there are.
+            self.additions += 1
+            count = min(sum([t.count for t in terms]), self.additions + 1)
+            return count, sum([t.size for t in terms]), sum([t.error for t in terms])
         if op is table.multiply and terms[0].shared != terms[1].shared:
             (of_all, factor), (of_one, term) = sorted(zip(inputs, terms, strict=True), key=lambda x: not x[1].shared)
             known = np.abs(of_all._held)

@@ -227,6 +227,18 @@ def test_the_gradient_of_a_parameter_is_a_sum_over_the_batch():
     assert found.of_dP(2)[0] < found.of_dP(4)[0] / 100
 
 
+def test_a_sum_that_is_used_again_and_again_is_added_up_once():
+    def doubled(w, x):
+        y = w[0] * x[0]
+        for _ in range(80):
+            y = y * 0.75 + y * 0.25
+        return y
+
+    found = bounds_of(doubled, [0.5], [[1.5]])
+    assert 80 * U < found.outputs[0, 0] < 500 * U
+    assert found.dX[0, 0] < 500 * U
+
+
 def test_nothing_is_lost_to_choices_and_infinities_are_exact():
     found = bounds_of(lambda w, x: relu(x[0]) * w[0], [2.0], [[np.inf], [-1.0], [np.nan]])
     assert found.outputs.tolist() == [[0, 0, 0]]
