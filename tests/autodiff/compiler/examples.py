@@ -1,13 +1,12 @@
-"""Functions of single numbers, as a learner writes them, and random ones; and how to record and evaluate them."""
+"""Functions of single numbers, as a learner writes them, and how to record and evaluate them."""
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import numpy as np
 
-from autodiff import Value, exp, observe, relu, sigmoid, sin, tanh
+from autodiff import Value, exp, observe, relu, sigmoid, tanh
 from autodiff.compiler.passes import simplify
 from autodiff.compiler.program import Program, Recorder
 from autodiff.trees import flatten, map_tree
@@ -94,60 +93,6 @@ def cases(rng: np.random.Generator, batch: int) -> dict[str, tuple[Any, Any, tup
         "newton": (newton, 0.7, (np.abs(n(batch)).tolist(),)),
         "convolution": (convolution, n(3, 3), (n(batch, 6, 6),)),
     }
-
-
-def random_function(seed: int):
-    """A function of lists of parameters and inputs: layers, products, sums and elementwise functions at random."""
-
-    def function(params, *xs):
-        rng = random.Random(seed)
-        weights, pools = flatten(params)[0], [flatten(list(xs))[0]]
-        for _ in range(rng.randint(1, 6)):
-            pool, other = rng.choice(pools[-3:]), rng.choice(pools)
-            k = rng.randint(1, min(len(pool), 5))
-            start = rng.randrange(len(pool) - k + 1)
-            some = pool[start : start + k] if rng.random() < 0.7 else rng.sample(pool, k)
-            pools.append(_layer(rng, weights, pool, other, some))
-        last = pools[-1]
-        return sum(z * z for z in last) if rng.random() < 0.7 else last
-
-    return function
-
-
-def _layer(rng, weights, pool, other, some):
-    functions = [tanh, sigmoid, relu, sin, lambda z: z * z]
-    kind = rng.choice(["dense", "dense", "signed", "mixed", "map", "products", "dots", "shares", "sums"])
-    if kind in ("dense", "signed"):
-        rows, width = rng.randint(1, 5), len(some) + 1
-        start = rng.randrange(len(weights))
-        outputs = []
-        for i in range(rows):
-            *w, b = [weights[(start + i * width + j) % len(weights)] for j in range(width)]
-            total = b if rng.random() < 0.6 else 0
-            for a, x in zip(w, some, strict=True):
-                total = total - x * a if kind == "signed" and rng.random() < 0.3 else total + a * x
-            outputs.append(total)
-        return outputs
-    if kind == "mixed":
-        return [rng.choice(functions)(z) for z in some]
-    if kind == "map":
-        f = rng.choice(functions)
-        return [f(z) for z in some]
-    if kind == "products":
-        return [a * b for a, b in zip(some, other, strict=False)]
-    if kind == "dots":
-        return [sum(a * b for a, b in zip(some[i:] + some[:i], other, strict=False)) for i in range(len(some))]
-    if kind == "shares":
-        total = sum(some)
-        return [z / (total * total + 1.5) for z in some]
-    mixed = [a + b - c for a in some[:2] for b in some[:2] for c in pool[:2]]
-    return [sum(some), some[0] - some[-1], -some[0], *mixed]
-
-
-def random_case(seed: int, batch: int) -> tuple[Any, Any, tuple[Any, ...]]:
-    rng = np.random.default_rng(seed)
-    params = [sizes(rng, int(rng.integers(1, 30))), sizes(rng, 3, 4)]
-    return random_function(seed), params, (sizes(rng, batch, int(rng.integers(1, 8))), sizes(rng, batch))
 
 
 def as_values(tree: Any) -> Any:
