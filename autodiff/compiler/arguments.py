@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.compiler.lending import LARGE
 from autodiff.errors import TraceError, describe
 from autodiff.graph import Node
 from autodiff.tensor import Tensor
@@ -393,10 +394,12 @@ def numbers_of(nodes: Any) -> list[float]:
 
 
 class Filler:
-    """Copies the runs of a call to where a replay reads them."""
+    """Copies the runs of a call to where a replay reads them, or lends it the arrays themselves."""
 
-    def __init__(self, runs: list[Run], P: Any, X: Any) -> None:
+    def __init__(self, runs: list[Run], P: Any, X: Any, borrow: Callable[..., bool] | None = None) -> None:
         self.copies = [self._copy(run, P, X) for run in runs]
+        if borrow is not None:
+            self.copies = [_lending(copy, run, borrow) for copy, run in zip(self.copies, runs, strict=True)]
 
     def __call__(self, found: list[Any]) -> None:
         """Copy what was given at a call."""
@@ -414,3 +417,16 @@ class Filler:
             return lambda _, x: part.__setitem__(..., numbers_of(x))
         part = part.reshape(run.shape)
         return (lambda _, x: part.__setitem__(..., x._held)) if run.kind is Tensor else part.__setitem__  # type: ignore[no-any-return]
+
+
+def _lending(copy: Callable[[Any, Any], None], run: Run, borrow: Callable[..., bool]) -> Callable[[Any, Any], None]:
+    """Copies a run, unless its array can be read in its place (large ones, where they begin with the examples)."""
+    if run.kind is not np.ndarray or run.axis not in (None, 0):
+        return copy
+    varies, start, stop = run.axis is not None, run.start, run.stop
+
+    def lend(_: Any, x: Any) -> None:
+        if type(x) is not np.ndarray or x.size < LARGE or not borrow(x, varies, start, stop):
+            copy(..., x)
+
+    return lend

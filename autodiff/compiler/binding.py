@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autodiff.compiler.lending import LARGE
 from autodiff.compiler.numpy_backend import Replay
 from autodiff.compiler.reroll import Blocks
 from autodiff.compiler.views import Rows, strided
@@ -34,6 +36,7 @@ class BoundBlocks:
         self.dX = np.zeros_like(self.X) if wrt_X else None
         self._copied: list[tuple[NDArray[Any], NDArray[Any] | None, NDArray[Any], Rows]] = []
         self._scattered: list[_Scattered] = []
+        self._borrowers: dict[tuple[bool, int, int], _Borrower] = {}
         leaves: dict[int, NDArray[Any]] = {}
         gradients: dict[int, NDArray[Any]] = {}
         for numbers, indices, source, gradient in (
@@ -43,7 +46,14 @@ class BoundBlocks:
             shapes = {number: blocks.leaf_shape(program, number, batch) for number in numbers}
             for k, (number, index) in enumerate(zip(numbers, indices, strict=True)):
                 in_place = source is self.P or k in blocks.multiplied
-                leaves[number] = self._leaf(source, index, in_place).reshape(shapes[number])
+                if in_place and _is_large_run(k, indices, source):
+                    first, last = int(index.flat[0]), int(index.flat[-1]) + 1
+                    part = source[first:last]
+                    own = part.reshape(shapes[number]) if source is self.P else np.ones_like(part)
+                    self._borrowers[source is self.X, first, last] = _Borrower(number, own, part)
+                    leaves[number] = own
+                else:
+                    leaves[number] = self._leaf(source, index, in_place).reshape(shapes[number])
             if gradient is not None:
                 scattered = _Scattered(gradient)
                 for number, index in zip(numbers, indices, strict=True):
@@ -62,8 +72,35 @@ class BoundBlocks:
         self._copied.append((copy, view, source, index))
         return copy
 
+    def borrow(self, array: NDArray[Any], varies: bool, start: int, stop: int) -> bool:
+        """Read many parameters, or rows of inputs, from ``array`` itself until told otherwise, if that can be.
+
+        Args:
+            array: in the order of memory the parameters, or the inputs of each example.
+            varies: whether they are inputs.
+            start, stop: where they are in ``P`` or ``X``.
+
+        Returns:
+            whether it can; else they are to be written into ``P`` or ``X``.
+        """
+        borrower = self._borrowers.get((varies, start, stop))
+        if borrower is None:
+            return False
+        own = borrower.own
+        if array.dtype == own.dtype and array.flags.c_contiguous and array.flags.aligned and array.size == own.size:
+            wanted = array.reshape(own.T.shape).T if varies else array.reshape(own.shape)
+        else:
+            wanted = own
+        if wanted.ctypes.data != borrower.now.ctypes.data:
+            self._replay.rebind(borrower.leaf, wanted)
+            borrower.now = wanted
+        return wanted is not own
+
     def forward(self) -> None:
         """Compute the outputs."""
+        for borrower in self._borrowers.values():
+            if borrower.now is borrower.own and borrower.own.base is not borrower.part.base:
+                np.copyto(borrower.own, borrower.part)
         for copy, view, source, index in self._copied:
             if view is not None:
                 np.copyto(copy, view)
@@ -81,6 +118,30 @@ class BoundBlocks:
         """Both."""
         self.forward()
         self.backward()
+
+
+@dataclass
+class _Borrower:
+    """A leaf that can be read from an array of the caller, so that it need not be copied."""
+
+    leaf: int
+    own: NDArray[Any]  # from where it is read else: a part of P, or a copy of
+    part: NDArray[Any]  # ... this part of X
+    now: NDArray[Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.now = self.own
+
+
+def _is_large_run(k: int, indices: list[Rows], source: NDArray[Any]) -> bool:
+    """Whether leaf ``k`` is a run of many numbers, each in its place, that no other leaf has."""
+    index = indices[k]
+    first, size = int(index.flat[0]), index.size
+    if size * source[0].size < LARGE or (source.ndim == 2 and index.ndim > 1):
+        return False
+    if (index.ravel() != np.arange(first, first + size)).any():
+        return False
+    return not any(((other >= first) & (other < first + size)).any() for i, other in enumerate(indices) if i != k)
 
 
 class _Scattered:

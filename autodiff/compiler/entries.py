@@ -219,7 +219,9 @@ class _Bound:
             self.machine = entry.backends.bound(batch, wrt_P, wrt_X)
             self.P, self.copies, inputs = self.machine.P, None, self.machine.X
         self.machine.seed[...] = 1 / batch if purpose == "mean" and not per_example else 1
-        self.filler = Filler(entry.runs, self.P, inputs)
+        # Before a pull the caller may change his arrays; until then a replay has to have copies.
+        borrow = None if per_example or purpose == "vjp" else getattr(self.machine, "borrow", None)
+        self.filler = Filler(entry.runs, self.P, inputs, borrow)
         self.loan = Loan()
         self.captured = entry.trace.captured
         self.tail = self.P[len(self.P) - len(self.captured) :]

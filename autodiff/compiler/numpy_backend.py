@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextvars import Context
 from math import isfinite
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from autodiff.compiler.buffers import arrays_for, needed
 from autodiff.compiler.derivative import differentiate
 from autodiff.compiler.fusion import contracted
 from autodiff.compiler.kernels import Call, calls_of
-from autodiff.compiler.plan import COPY, Array, Plan
+from autodiff.compiler.plan import COPY, Array, Plan, Step
 from autodiff.compiler.program import Program
 from autodiff.errors import in_context
 
@@ -102,6 +103,25 @@ class Replay:
         self._main.both()
         self._look()
 
+    def rebind(self, leaf: int, array: Array) -> None:
+        """From now on read a leaf from another array, of the same shape, dtype and layout in memory.
+
+        It takes a few microseconds, where a large array would take longer to copy.
+
+        Raises:
+            ValueError: the array is laid out in another way.
+        """
+        program, leaves, gradients, seeds = self._bound
+        old = leaves[leaf]
+        if (array.shape, array.dtype, array.strides) != (old.shape, old.dtype, old.strides):
+            given = f"shape {array.shape}, {array.dtype} and strides {array.strides}"
+            raise ValueError(f"leaf {leaf} has shape {old.shape}, {old.dtype} and strides {old.strides}, not {given}")
+        self._bound = (program, {**leaves, leaf: array}, gradients, seeds)
+        self._main.rebind(leaf, array)
+        if self._careful is not None:
+            self._careful.rebind(leaf, array)
+        self._complete = False
+
     def _look(self) -> None:
         """Whether the gradients may stay; else the careful passes, which cost more, compute them again."""
         if self._main.careless and not self._finite():
@@ -135,15 +155,46 @@ class _Passes:
             plan.steps = contracted(plan, outputs)
             plan.steps = abreast(plan)
             arrays = arrays_for(plan, outputs)
+        self._plan, self._numbers, self._arrays = plan, numbers, arrays
         calls: dict[bool, list[Call]] = {False: [], True: []}
+        self._readers: dict[int, tuple[list[Any], list[tuple[int, Step]]]] = {}
+        self._starts = []
         for step in plan.steps:
-            given = [arrays[a] for a in step.args]
-            calls[step.backward] += calls_of(step.op, given, arrays[step.out], step.params, step.backward)
+            self._starts.append(len(calls[step.backward]))
+            calls[step.backward] += self._calls(step)
         self.outputs = [arrays[v] for v in outputs]
         quiet = Context()  # of its own, in which NumPy does not warn; to enter it costs less than np.errstate
         quiet.run(np.seterr, all="ignore")
         self._in_quiet = quiet.run
         self.calls = calls[False], calls[True]
+
+    def _calls(self, step: Step) -> list[Call]:
+        given = [self._arrays[a] for a in step.args]
+        return calls_of(step.op, given, self._arrays[step.out], step.params, step.backward)
+
+    def rebind(self, leaf: int, array: Array) -> None:
+        """Read a leaf, and the views of it, from another array."""
+        if leaf not in self._numbers:  # no output depends on it
+            return
+        if leaf not in self._readers:
+            self._readers[leaf] = self._found(self._numbers[leaf])
+        views, steps = self._readers[leaf]
+        self._arrays[self._numbers[leaf]] = array
+        for value, (seen, op, params) in views:
+            self._arrays[value] = (op.view or op.array)(self._arrays[seen], **params)
+        for start, step in steps:
+            new = self._calls(step)
+            self.calls[step.backward][start : start + len(new)] = new
+
+    def _found(self, leaf: int) -> tuple[list[Any], list[tuple[int, Step]]]:
+        """The views of a value, and the steps that read it or one of them, with the place of their first call."""
+        changed, views = {leaf}, []
+        for value, source in enumerate(self._plan.sources):
+            if source is not None and source[0] in changed:
+                changed.add(value)
+                views.append((value, source))
+        steps = zip(self._starts, self._plan.steps, strict=True)
+        return views, [(start, step) for start, step in steps if not changed.isdisjoint(step.args)]
 
     def forward(self) -> None:
         self._in_quiet(_run, self.calls[0])

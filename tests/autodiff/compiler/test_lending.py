@@ -1,0 +1,119 @@
+"""Large arrays are read where they are and gradients are lent: nobody notices but by the time it takes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from autodiff import compile, relu
+from autodiff.compiler.lending import LARGE, LOANS
+
+INPUTS, OUTPUTS, BATCH = 300, 120, 150
+
+
+def loss(params, x, y):
+    W, b = params
+    hidden = [relu(sum(w * xi for w, xi in zip(row, x, strict=True)) + bi) for row, bi in zip(W, b, strict=True)]
+    return (sum(hidden) - y) ** 2
+
+
+def by_hand(params, X, y):
+    W, b = params
+    Z = X @ W.T + b
+    error = np.maximum(Z, 0).sum(1) - y
+    dZ = 2 * error[:, None] / len(X) * (Z > 0)
+    return np.mean(error**2), (dZ.T @ X, dZ.sum(0))
+
+
+@pytest.fixture(scope="module")
+def fast():
+    return compile(loss, backend="numpy")
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.default_rng(0)
+    assert min(INPUTS * OUTPUTS, INPUTS * BATCH) >= LARGE
+    params = rng.normal(size=(OUTPUTS, INPUTS)), rng.normal(size=OUTPUTS)
+    return params, rng.normal(size=(BATCH, INPUTS)), rng.normal(size=BATCH)
+
+
+def check(found, params, X, y):
+    value, gradients = by_hand(params, X, y)
+    np.testing.assert_allclose(found[0], value, rtol=1e-12)
+    for got, expected in zip(found[1], gradients, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-10 * np.abs(expected).max())
+
+
+def test_results_stay_as_they_are_however_many_are_kept(fast, problem):
+    (W, b), X, y = problem
+    kept = []
+    for k in range(LOANS + 3):
+        params = (W * (k + 1), b)
+        kept.append((params, fast.value_and_grad(params, X, y)))
+    for params, found in kept:
+        check(found, params, X, y)
+
+
+def test_results_may_be_written_to(fast, problem):
+    params, X, y = problem
+    for _ in range(3):
+        found = fast.value_and_grad(params, X, y)
+        check(found, params, X, y)
+        for gradient in found[1]:
+            gradient *= np.nan
+
+
+def test_a_part_of_a_result_keeps_it(fast, problem):
+    params, X, y = problem
+    row = fast.value_and_grad(params, X, y)[1][0][7]
+    before = row.copy()
+    for k in range(4):
+        fast.value_and_grad((params[0] * (k + 2), params[1]), X, y)
+    np.testing.assert_array_equal(row, before)
+
+
+def test_what_is_changed_in_place_between_calls_is_read_anew(fast, problem):
+    (W, b), X, y = problem
+    for _ in range(3):
+        check(fast.value_and_grad((W, b), X, y), (W, b), X, y)
+        W -= 0.01
+        X *= 1.5
+
+
+def test_arrays_in_other_layouts_and_types(fast, problem):
+    (W, b), X, y = problem
+    layouts = (
+        lambda a: a,
+        np.asfortranarray,
+        lambda a: a[::-1].copy()[::-1],
+        lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+        lambda a: a,
+    )
+    for lay in layouts:
+        check(fast.value_and_grad((lay(W), b), lay(X), y), (W, b), X, y)
+    single = X.astype(np.float32)
+    check(fast.value_and_grad((W, b), single, y), (W, b), single.astype(float), y)
+    check(fast.value_and_grad((W, b), X, y), (W, b), X, y)
+
+
+def test_the_careful_pass_reads_the_same_arrays(fast, problem):
+    """relu sends back 0 where it is off, even if infinity arrives."""
+    (W, b), X, y = problem
+    W[0], b[0] = 0, -1  # a neuron that is off for all examples
+    for scale in (1e306, 1.0, 1e306):
+        value, (dW, db) = fast.value_and_grad((W * scale, b), X, y)
+        assert np.isfinite(value) == np.isfinite(dW).all() == (scale == 1.0)
+        assert not dW[0].any()
+        assert db[0] == 0
+    check(fast.value_and_grad((W, b), X, y), (W, b), X, y)
+
+
+def test_a_pull_uses_the_numbers_of_its_call(fast, problem):
+    (W, b), X, y = problem
+    expected = by_hand((W, b), X, y)[1][0]
+    _, pull = fast.vjp((W, b), X, y)
+    W *= 0
+    X *= 0
+    gradients = pull(np.full(BATCH, 1 / BATCH))
+    np.testing.assert_allclose(gradients[0], expected, rtol=1e-9, atol=1e-10 * np.abs(expected).max())
