@@ -75,7 +75,11 @@ def forecast_the_sun(
     tell(f"""
         Of {committees} committees, {better[0]} are better than the linear forecast, and {better[1]} better than that of
         roots. Nothing was tuned for these numbers: all choices are those of the lesson sunspots, which made them by
-        other years. You wrote + and × of single numbers, and forecast the sun.""")
+        other years.""")
+    if better[0] == committees:
+        tell("What you wrote are sums and products of single numbers. They forecast the sun.")
+    else:
+        tell("So the networks do not always win. Have they learnt for long enough? Try more --epochs.")
     title = f"Forecasts for one year ahead (errors of the test; of all committees: {span})"
 
     def draw(figure: Any) -> None:
