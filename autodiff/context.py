@@ -25,7 +25,12 @@ class Tracer:
     """Someone who writes operations down, to run them again on other numbers: told what operations do not show.
 
     A number that leaves the graph takes the example of the trace with it, so a tracer may refuse it, by raising.
+
+    Attributes:
+        choices: whether rules shall choose by nodes (``where``), not by looking at numbers, as far as they can.
     """
+
+    choices = False
 
     def look(self, node: Any, how: str) -> None:
         """The plain data of ``node`` are about to be read; ``how`` says what for: "float()", "bool()", ".data"."""

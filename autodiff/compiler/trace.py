@@ -107,6 +107,8 @@ def _nested(nodes: list[Any], shape: tuple[int, ...], outer: type = list) -> Any
 class _Tracer(Recorder, Tracer):
     """A recorder that knows what depends on the arguments, and refuses to let it out of the graph."""
 
+    choices = True
+
     def __init__(self, kind: type, example: Example) -> None:
         super().__init__()
         self.kind = kind

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.primitives import calls, special
-from autodiff.primitives.row import Primitive, both_zero, case, is_zero, plain, primitive
+from autodiff.primitives.row import Primitive, both_zero, case, is_nonzero, is_zero, primitive
 
 LN2, LN10, ROOT2, ROOT_2PI = math.log(2), math.log(10), math.sqrt(2), math.sqrt(2 * math.pi)
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
@@ -146,7 +146,7 @@ erfc        = elementwise("erfc",        math.erfc,   special.erfc, lambda x, ou
 maximum     = elementwise("maximum",     lambda a, b: a if a > b or a != a else b, np.maximum, lambda a, b, out: wins(a, b), lambda a, b, out: wins(b, a), selects=True, analytic=False, symbol="max", latex=r"\max\left({0}, {1}\right)")
 minimum     = elementwise("minimum",     lambda a, b: a if a < b or a != a else b, np.minimum, lambda a, b, out: wins(b, a), lambda a, b, out: wins(a, b), selects=True, analytic=False, symbol="min", latex=r"\min\left({0}, {1}\right)")
 clip        = elementwise("clip",        _clip_number, _clip, lambda x, out, min, max: _inside(x, min, max), calls=calls.clip, selects=True, analytic=False, cases=[([()], {"min": -1, "max": 0.5}), ([()], {"max": 0.5})], doc="x, but at least min and at most max (numbers, arrays or None).")
-where       = elementwise("where",       lambda condition, a, b: a if condition else b, np.where, 0, lambda condition, a, b, out: plain(condition) != 0, lambda condition, a, b, out: is_zero(condition), selects=True, text="where({0}, {1}, {2})", latex=r"\mathrm{{where}}\left({0}, {1}, {2}\right)",
+where       = elementwise("where",       lambda condition, a, b: a if condition else b, np.where, 0, lambda condition, a, b, out: is_nonzero(condition), lambda condition, a, b, out: is_zero(condition), selects=True, text="where({0}, {1}, {2})", latex=r"\mathrm{{where}}\left({0}, {1}, {2}\right)",
     doc="a where the condition holds, else b. Both are computed, and a branch not taken contributes 0, yet\n0 * inf is NaN further down: where(x > 0, sqrt(x), 0) has gradient NaN at 0. Make the argument safe\nfirst: where(x > 0, sqrt(where(x > 0, x, 1)), 0).")
 abs         = elementwise("abs",         op.abs,      np.abs,       lambda x, out: sign(x), analytic=False, domain=[(0.1, 2)], kinks=[0.0], symbol="|x|", latex=r"\left|{0}\right|", operator="abs")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.context import look, tracing
+from autodiff.context import look, no_grad, tracing
 from autodiff.errors import ExactError
 from autodiff.graph import Node
 
@@ -266,15 +266,32 @@ def plain(x: Any) -> Any:
     return x._held
 
 
+def _chosen_by_nodes(x: Any) -> bool:
+    """Whether ``x`` is a node whose numbers are not to be looked at: a trace runs on others too."""
+    tracer = tracing() if isinstance(x, Node) else None
+    return tracer is not None and tracer.choices
+
+
 def is_zero(x: Any) -> Any:
     """Where ``x`` is 0, as plain booleans (``==`` between nodes means identity)."""
-    return plain(x) == 0
+    return _truth("equal", x) if _chosen_by_nodes(x) else plain(x) == 0
+
+
+def is_nonzero(x: Any) -> Any:
+    """Where ``x`` is not 0."""
+    return _truth("not_equal", x) if _chosen_by_nodes(x) else plain(x) != 0
+
+
+def _truth(row: str, x: Any) -> Any:
+    with no_grad():
+        return TABLE[row](x, 0.0)
 
 
 def both_zero(a: Any, b: Any) -> Any:
     """Where ``a`` and ``b`` are both 0."""
     zero = is_zero(b)
-    return zero & is_zero(a) if (zero.any() if isinstance(zero, np.ndarray) else zero) else False
+    none = not zero.any() if isinstance(zero, np.ndarray) else not isinstance(zero, Node) and not zero
+    return False if none else zero & is_zero(a)
 
 
 def case(condition: Any, a: Any, b: Any) -> Any:
@@ -283,6 +300,8 @@ def case(condition: Any, a: Any, b: Any) -> Any:
     On one number, and where the condition is the same everywhere, this is the branch itself, so that a
     formula read off the rule shows no more than what applies.
     """
+    if isinstance(condition, Node):
+        return TABLE["where"](condition, a, b)
     if not isinstance(condition, np.ndarray) or condition.ndim == 0 or not condition.any():
         return a if condition is not False and np.any(condition) else b
     return TABLE["where"](condition, a, b)
@@ -291,6 +310,8 @@ def case(condition: Any, a: Any, b: Any) -> Any:
 def gate(upstream: Any, local: Any) -> Any:
     """``upstream * local`` where a local derivative of 0 means "not read": 0 even if upstream is infinite."""
     product = upstream * local
+    if _chosen_by_nodes(product):
+        return case(is_zero(local), 0.0, product)
     value = plain(product)
     total = np.add.reduce(value, axis=None) if isinstance(value, np.ndarray) else value
     return product if total - total == 0 else case(is_zero(local), 0, product)  # inf - inf is NaN

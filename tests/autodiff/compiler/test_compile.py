@@ -401,6 +401,29 @@ def test_tensor_modules():
         assert p.grad is not g
 
 
+# ── gradients inside ─────────────────────────────────────────────────────────────────────────────────
+INNER = {
+    "polynomial": lambda z: z * z * z - 2 * z,
+    "relu": lambda z: relu(z) * z * z,
+    "where": lambda z: where(z > 0.5, z * z, exp(z)),
+    "abs": lambda z: abs(z) ** 3,
+    "power": lambda z: z**3 + (z * z) ** z,
+    "maximum": lambda z: autodiff.maximum(z, z * z),
+    "hypot": lambda z: autodiff.hypot(z, z * 2.0),
+}
+
+
+@pytest.mark.parametrize("name", INNER)
+def test_gradients_inside_a_function(name):
+    """A penalty on a slope: the rules are traced, and choose for each example anew."""
+    inner = INNER[name]
+    x = np.array([0.0, 0.7, -0.8, 1.0, 2.0]) if name != "power" else np.array([0.2, 0.7, 1.5])
+    f = lambda w, x: w * autodiff.grad(inner)(x) ** 2
+    fast = compile(f, check=True)
+    close(fast(0.5, x), [f(0.5, Value(k)).data for k in x])
+    close(fast.grad(0.5, x, argnums=1, per_example=True), [autodiff.grad(f, 1)(0.5, k) for k in x.tolist()])
+
+
 # ── constants, detached values, NaN ──────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_stopped_gradients(backend):
