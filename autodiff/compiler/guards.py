@@ -177,11 +177,14 @@ class Guards:
         self._push((function, path) for function in inner if function is not None)
 
     def _class(self, thing: Any, path: Path, made: bool = True) -> None:
-        """A class: its operators and, where it may be called, what makes its instances; methods are found by name."""
+        """A class: its operators, what it overrides, and what makes its instances; other methods are found by name."""
         for kind in thing.__mro__:
             if not _is_foreign(kind):
                 self._objects.append((kind, (("class", kind.__name__),), set()))
                 implicit = [n for n in vars(kind) if n.startswith("__") and (made or n not in ("__init__", "__new__"))]
+                # What a class inherits may call what overrides it: a Module its forward.
+                inherited = [base for base in thing.__mro__ if _is_foreign(base)]
+                implicit += [n for n in vars(kind) if n not in implicit and any(n in vars(base) for base in inherited)]
                 parts = [(vars(kind)[name], (*path, name)) for name in implicit]
                 self._push((part, name) for part, name in parts if isinstance(part, types.FunctionType))
 
