@@ -20,6 +20,7 @@ from autodiff import (
     gelu,
     gelu_tanh,
     logaddexp,
+    maximum,
     relu,
     selu,
     sigmoid,
@@ -27,7 +28,10 @@ from autodiff import (
     sin,
     softplus,
     tanh,
+    where,
 )
+from autodiff import abs as absolute
+from autodiff.context import tracing
 from nn.lookup import Function, lookup, name_of
 
 __all__ = [
@@ -219,5 +223,9 @@ def _log_softmax_of_row(row: list[Any]) -> list[Any]:
 
 def _from_the_top(row: list[Any]) -> list[Any]:
     """Every number minus the largest, as a constant: softmax stays the same, and exp cannot overflow."""
+    if tracing() is not None:  # another example has another number on top
+        top = reduce(maximum, [x.detach() if isinstance(x, Node) else x for x in row])
+        top = where(absolute(top) < math.inf, top, 0.0)
+        return [x - top for x in row]
     top = max(x.data if isinstance(x, Node) else x for x in row)
     return [x - top for x in row] if math.isfinite(top) else row

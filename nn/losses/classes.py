@@ -88,8 +88,8 @@ def cross_entropy_to_the_last_digit(
     t = classed("cross_entropy", z, t, probabilities=True)
     if t.ndim == len(z.shape):
         return cross_entropy(logits, targets, reduction=reduction)
-    right = sum_of(take_along_axis(z, t[..., None], axis=-1), axis=-1)
-    rest = logsumexp(where(one_hot(t, z.shape[-1]) == 1, -math.inf, z), axis=-1)
+    classes = one_hot(t, z.shape[-1], bool)
+    rest, right = logsumexp(where(classes, -math.inf, z), axis=-1), z[classes].reshape(t.shape)
     return reduced(softplus(rest - right), reduction)
 
 

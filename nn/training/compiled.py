@@ -169,9 +169,8 @@ class Batch:
     """A traced model beside arrays of its own, for one number of rows."""
 
     def __init__(self, traced: Traced, rows: int, gradients: bool) -> None:
-        X = np.zeros((rows, traced.entry.runs[0].shape[0]))
         self._traced = traced
-        self._bound = traced.entry.plan("vjp" if gradients else "none").take([X])[0]
+        self._bound = traced.entry.plan("vjp" if gradients else "none")._new(rows)
 
     def forward(self, X: NDArray[Any], numbers: NDArray[Any]) -> NDArray[Any]:
         """The outputs, of shape (n,) or (n, outputs)."""

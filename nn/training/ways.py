@@ -14,6 +14,7 @@ from nn.training.callbacks import Checkpoint
 from nn.training.compiled import Forward, RefusedError, as_values, gradients_of, on_arrays
 from nn.training.held import Held
 from nn.training.prediction import scores, scores_of, switched
+from nn.training.stop_on_nan import StopOnNaN
 
 if TYPE_CHECKING:
     from nn.training.loop import Training
@@ -109,9 +110,10 @@ class OnRows(Eagerly):
         if held is None or held.steps is None:
             super().look()
             return
-        _check_loss(training)
         g, clip = held.gradient, training.plan.clip
-        if clip is not None:
+        if not math.isfinite(training.batch_loss):
+            g = None
+        elif clip is not None:
             (bound,) = clip.keywords.values()  # type: ignore[attr-defined]
             g = clipped(clip.func, g[held.steps.order], bound)  # type: ignore[attr-defined]
             if g is not None:
@@ -228,7 +230,7 @@ def _finite(gradient: Any) -> bool:
 def _watched(training: Training) -> bool:
     """Whether somebody looks at the parameters between two steps of an epoch, or may."""
     callbacks = [hook.__self__ for event in ("on_gradients", "on_batch_end") for hook in training.hooks[event]]
-    idle = [type(c) is Checkpoint and not c.every_batches for c in callbacks]
+    idle = [type(c) is StopOnNaN or (type(c) is Checkpoint and not c.every_batches) for c in callbacks]
     of_ours = type(training.plan.schedule).__module__.startswith("nn.")
     return not all(idle) or (training.plan.per_batch and not of_ours)
 
