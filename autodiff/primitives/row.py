@@ -310,7 +310,7 @@ def case(condition: Any, a: Any, b: Any) -> Any:
 def gate(upstream: Any, local: Any) -> Any:
     """``upstream * local`` where a local derivative of 0 means "not read": 0 even if upstream is infinite."""
     product = upstream * local
-    if _chosen_by_nodes(product):
+    if isinstance(product, Node) and _chosen_by_nodes(product):
         return case(is_zero(local), 0.0, product)
     value = plain(product)
     total = np.add.reduce(value, axis=None) if isinstance(value, np.ndarray) else value
