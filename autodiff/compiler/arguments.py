@@ -55,6 +55,9 @@ def collect(x: Any, found: list[Any], key: list[Any]) -> None:
         key.extend(x)
         for part in x.values():
             collect(part, found, key)
+    elif kind is Tensor:
+        found.append(x)
+        key += (kind, x._held.dtype, x._held.shape)
     elif kind is float or kind is int:
         found.append(x)
         key.append(float)

@@ -15,6 +15,7 @@ from autodiff.compiler.pool import Pool
 from autodiff.compiler.trace import Trace
 from autodiff.errors import TraceError
 from autodiff.graph import Node
+from autodiff.tensor import Tensor
 from autodiff.trees import flatten
 
 _KEPT = 1  # there is one size of batch only
@@ -180,18 +181,36 @@ class _Bound:
             for seed in self.seeds:
                 seed.setflags(write=purpose != "one")
         self.replay = Replay(program, leaves, self.gradients, self.seeds)
-        self.entry = entry
+        self.entry, self.captured = entry, entry.trace.captured
+        self.held: list[Any] = [None] * len(self.arrays)  # what each leaf was read from
+        # Where each run goes: a leaf, or several.
+        self.places: list[Any] = [
+            place.start if run.leaves == 1 and run.nodes is None and run.kind not in (list, tuple) else place
+            for run, place in zip(entry.runs, entry.places, strict=True)
+        ]
 
     def fill(self, found: list[Any]) -> None:
-        arrays, captured = self.arrays, self.entry.trace.captured
-        for run, place, given in zip(self.entry.runs, self.entry.places, found, strict=True):
-            if run.leaves == 1 and run.nodes is None and run.kind not in (list, tuple):
-                np.copyto(arrays[place.start], getattr(given, "_held", given))
+        """Read the arguments. The array of a Tensor never changes: one that was read last time is there still."""
+        held = self.held
+        for place, given in zip(self.places, found, strict=True):
+            if type(given) is Tensor:
+                data = given._held
+                if held[place] is not data:
+                    np.copyto(self.arrays[place], data)
+                    held[place] = data
+            elif type(place) is int:
+                self.arrays[place][...] = getattr(given, "_held", given)
             else:
-                for array, x in zip(arrays[place], given, strict=True):
-                    array[...] = getattr(x, "_held", x)
-        for array, node in zip(arrays[self.entry.captured], captured, strict=True):
-            array[...] = node._held
+                self._fill_several(place, given)
+        if self.captured:
+            self._fill_several(self.entry.captured, self.captured)
+
+    def _fill_several(self, place: slice, given: Any) -> None:
+        for k, x in zip(range(place.start, len(self.arrays)), given, strict=False):
+            data = getattr(x, "_held", x)
+            if self.held[k] is not data or type(x) is not Tensor:
+                self.arrays[k][...] = data
+                self.held[k] = data
 
 
 class _Pull:
