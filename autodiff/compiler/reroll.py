@@ -6,8 +6,8 @@ blocks of rows, with the examples of a batch side by side along the last axis.
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack
-from itertools import takewhile
 from math import prod
 from typing import Any
 
@@ -34,6 +34,8 @@ from autodiff.context import enable_grad, no_grad, observe, scope
 from autodiff.primitives.reductions import sum as total
 from autodiff.primitives.shapes import broadcast_to, concatenate, reshape
 from autodiff.tensor import Tensor
+
+_PARTS = re.compile(r"\[[^\]]*\]|[^.\[]+")  # of a name such as params[0]['W'] or net.layers.0.weights
 
 
 class Blocks:
@@ -238,8 +240,9 @@ class _Names:
             entry = int(np.searchsorted(self.ends, leaf, "right"))
             if entry == len(self.names):
                 return ""
-            both.append(self.names[entry][0].split("["))
-        return "[".join([a for a, b in takewhile(lambda pair: pair[0] == pair[1], zip(*both, strict=False))])
+            both.append(_PARTS.findall(self.names[entry][0]))
+        shared = [a if a.startswith("[") else f".{a}" for a, b in zip(*both, strict=False) if a == b]
+        return "".join(shared).removeprefix(".")
 
 
 def _stretched(x: Any, shape: tuple[int, ...]) -> Any:
