@@ -20,7 +20,7 @@ from autodiff.compiler.collector import collector_resting
 from autodiff.compiler.entries import Scalar
 from autodiff.compiler.outputs import REDUCTIONS
 from autodiff.compiler.program import Program
-from autodiff.compiler.refusals import needs_one_output
+from autodiff.compiler.refusals import called_inside, needs_one_output
 from autodiff.compiler.tensors import Array
 from autodiff.compiler.trace import Example, Trace
 from autodiff.context import tracing
@@ -169,11 +169,17 @@ class Compiled:
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.__wrapped__, '__name__', self.__wrapped__)}, {len(self.programs)} programs>"
 
+    def __reduce__(self) -> str:
+        """By its name, as functions are copied and pickled."""
+        return getattr(self, "__qualname__", repr(self))
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else _Method(self, instance)
 
     # ── finding the trace ────────────────────────────────────────────────────────────────────────────
     def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Any]]:
+        if tracing() is not None:
+            raise called_inside(self)
         if kwargs:
             args, kwargs = self._positional(args, kwargs)
         if self._of is None:

@@ -131,6 +131,15 @@ def needs_one_output(function: Callable[..., Any], returned: Any) -> TypeError:
     )
 
 
+def called_inside(compiled: Any) -> TraceError:
+    """Plain results of a compiled function were asked for inside another."""
+    return TraceError(
+        f"{compiled!r} was asked for plain numbers inside another compiled function\n  at {_line()}\n  they would be"
+        " those of one example. Its function is .__wrapped__: call that, or give it to grad, value_and_grad or vjp of"
+        " autodiff, which make nodes"
+    )
+
+
 def has_hooks(node: Any) -> TraceError:
     """A hook would not be called by a replay."""
     return TraceError(

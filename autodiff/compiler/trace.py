@@ -56,7 +56,7 @@ def _nodes(run: Run, held: Any, kind: Any) -> tuple[Any, list[Any]]:
     if run.nodes is not None:
         return None, list(run.nodes)
     if kind is Tensor and run.leaves == 1 and run.kind not in (list, tuple):
-        node = Tensor(getattr(held, "_held", held))
+        node = Tensor(float(held) if run.kind is float else getattr(held, "_held", held))  # 2 now may be 2.5 then
         return node, [node]
     given = numbers_of(held) if run.values else np.ravel(np.asarray(getattr(held, "_held", held), float)).tolist()
     nodes = [kind(x) for x in given]

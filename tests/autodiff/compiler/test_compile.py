@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import threading
 from typing import Any, NamedTuple
 
@@ -586,6 +588,26 @@ def test_names_and_documentation_are_those_of_the_function():
     assert (one.__name__, one.__doc__, two.__name__) == ("one", "A line.", "two")
     assert two(2.0, np.ones(3)) == 6.0
     assert one.__wrapped__(2.0, 3.0) == 6.0
+
+
+@compile
+def doubled(w, x):
+    return 2 * w * x
+
+
+def test_copies_are_the_function_itself():
+    assert pickle.loads(pickle.dumps(doubled)) is doubled
+    fast = compile(lambda w, x: w * x)
+    assert copy.deepcopy({"loss": fast})["loss"] is fast
+    with pytest.raises((pickle.PicklingError, AttributeError), match="lambda"):
+        pickle.dumps(fast)
+
+
+def test_a_number_for_tensors_may_be_whole_at_first():
+    fast = compile(lambda t, k: (t * k).sum(), of=Tensor)
+    assert [fast(Y, 2), fast(Y, 2.5)] == pytest.approx([2 * Y.sum(), 2.5 * Y.sum()], rel=EXACT)
+    assert fast.grad(Y, 3, argnums=1) == pytest.approx(Y.sum(), rel=EXACT)
+    assert fast.cache_info().traces == 1
 
 
 def test_results_are_fresh():

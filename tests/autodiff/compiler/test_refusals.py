@@ -452,3 +452,19 @@ def test_a_compiled_function_inside_another():
     assert compile(lambda w, x: inner(w[0], x) + 1)(W, X).tolist() == [1.5, 0.0, 2.5]
     batched = compile(lambda a, b: a * b)
     refused(lambda w, x: batched(w[0], x), "inside another compiled function", ".__wrapped__")
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        lambda f, *args: f.value_and_grad(*args)[0],
+        lambda f, *args: f.grad(*args),
+        lambda f, *args: f.vjp(*args)[0],
+        lambda f, *args: f.backward(*args),
+    ],
+)
+def test_plain_results_of_a_compiled_function_inside_another(method):
+    inner = compile(lambda a, b: a * b * b, in_axes=None)
+    refused(lambda w, x: w[0] * x + method(inner, w[0], x), "inside another compiled function", "grad, value_and_grad")
+    outer = compile(lambda w, x: w[0] * x + autodiff.grad(inner.__wrapped__)(w[0], x))
+    assert outer(W, X).tolist() == (W[0] * X + X * X).tolist()
