@@ -89,6 +89,7 @@ class _Emission:
     def __init__(self, blocks: Blocks, batch: int, dtype: Any) -> None:
         self.plan, self.columns, self.batch, self.dtype = blocks.plan, blocks.columns, batch, dtype
         self.recorder = Recorder()
+        self.names: list[str] = []
         self.parameters: list[Any] = []
         self.inputs: list[Any] = []
         self.tensors: list[Any] = []
@@ -102,12 +103,12 @@ class _Emission:
         names = _Names(program.names)
         for k, index in enumerate(plan.parameters):
             data = P[index][..., None] if k in self.columns else P[index]
-            label = names.of(index) or ("W" if data.ndim > 1 else "b")
-            self.parameters.append(Tensor(data.astype(self.dtype), label=label))
+            name = names.of(index) or ("W" if data.ndim > 1 else "b")
+            self.parameters.append(self._leaf(name, data))
         for index in plan.inputs:
             data = np.repeat(X[index][..., None], self.batch, axis=-1)
-            label = names.of(index + len(program.shared)) or "x"
-            self.inputs.append(Tensor(data.astype(self.dtype), label=label))
+            name = names.of(index + len(program.shared)) or "x"
+            self.inputs.append(self._leaf(name, data))
         for leaf in self.parameters:
             recorder.shared(leaf)
         for leaf in self.inputs:
@@ -126,9 +127,14 @@ class _Emission:
             self.output = _stretched(self._rows(plan.output, (outputs,)), (outputs, self.batch))
         program = recorder.program
         program.outputs = [recorder.number(self.output)]
-        program.names = [(leaf.label, ()) for leaf in (*self.parameters, *self.inputs)]
+        program.names = [(name, ()) for name in self.names]
         program.example = [leaf.data for leaf in (*self.parameters, *self.inputs)]
         return program
+
+    def _leaf(self, name: str, data: Any) -> Tensor:
+        self.names.append(name)
+        # In a drawing the place says the rest of net.layers.0.neurons.weights.
+        return Tensor(data.astype(self.dtype), label=name.rpartition(".")[2])
 
     def _examples(self) -> tuple[Any, Any]:
         """The parameters and inputs of the trace, or ones where they are not known."""
