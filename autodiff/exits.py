@@ -46,6 +46,11 @@ def _logical(row: str) -> Callable[..., Any]:
     return combine
 
 
+def _truth_among(tracer: Any, *nodes: Any) -> bool:
+    """Whether one of the nodes is a comparison, which outside the trace is a plain boolean."""
+    return any(op is not None and op.truth for op in map(tracer.made_by, nodes))
+
+
 def _conversion(kind: type) -> Callable[[Any], Any]:
     def convert(self: Any) -> Any:
         look(self, f"{kind.__name__}()")
@@ -68,8 +73,10 @@ class Exits(Node):
     # Comparisons answer with plain booleans. == is left alone: a node is equal only to itself. But inside a trace a node
     # may stand where a plain number stands eagerly, and ``x == 1`` would be false for all examples without a word.
     def __eq__(self, other: object) -> Any:
-        if tracing() is not None and isinstance(other, Number):
-            look(self, "==")
+        tracer = tracing()
+        if tracer is not None:
+            if isinstance(other, Number) or (isinstance(other, Node) and _truth_among(tracer, self, other)):
+                look(self, "==")
         return NotImplemented
 
     __hash__ = Node.__hash__

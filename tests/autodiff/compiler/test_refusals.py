@@ -468,3 +468,19 @@ def test_plain_results_of_a_compiled_function_inside_another(method):
     refused(lambda w, x: w[0] * x + method(inner, w[0], x), "inside another compiled function", "grad, value_and_grad")
     outer = compile(lambda w, x: w[0] * x + autodiff.grad(inner.__wrapped__)(w[0], x))
     assert outer(W, X).tolist() == (W[0] * X + X * X).tolist()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda w, x: where((x > 0) == (x > 2), w[0] * x, w[1]),
+        lambda w, x: where((x > 0) != (x > 2), w[0] * x, w[1]),
+        lambda w, x: w[0] * x * [x > 0, x > 2].count(x > 1),
+    ],
+)
+def test_comparisons_that_are_compared(function):
+    refused(function, "== of (x > 0.0)", "equal(a, b)")
+    same = compile(lambda w, x: where(autodiff.equal(x > 0, x > 2), w[0] * x, w[1]))
+    assert same(W, X).tolist() == [2.0, -1.0, 1.5]
+    found = compile(lambda w, x: w[0] * x * [w[1], x, w[0]].index(w[0]))  # numbers are found by what they are
+    assert found(W, X).tolist() == (2 * W[0] * X).tolist()
