@@ -81,7 +81,7 @@ class BatchNorm(Module):
             )
         centered, center, variance = moments(x, (0, *range(2, x.ndim)))
         share = self.momentum
-        for running, new in ((self.running_mean, center), (self.running_var, variance.data * count / (count - 1))):
+        for running, new in ((self.running_mean, center.data), (self.running_var, variance.data * count / (count - 1))):
             running.data = (1 - share) * running.data + share * new.reshape(self.features)
         return centered, variance
 
@@ -147,20 +147,20 @@ class LayerNorm(Module):
 
 
 def moments(x: Tensor, axes: Sizes) -> tuple[Any, Any, Any]:
-    """x less its mean over ``axes``, that mean as a plain array, and the variance; axes are kept with length 1.
+    """x less its mean over ``axes``, that mean as a constant, and the variance; axes are kept with length 1.
 
     One entry is taken off before, as a constant: it changes neither result nor gradient, and what is left of a large
     offset has all its digits.
 
     >>> centered, center, variance = moments(Tensor([1e9, 1e9 + 1, 1e9 + 2]), (0,))
-    >>> centered.data, center, variance.data
+    >>> centered.data, center.data, variance.data
     (array([-1.,  0.,  1.]), array([1.e+09]), array([0.66666667]))
     """
     one = tuple(slice(0, 1) if i in axes or i - x.ndim in axes else slice(None) for i in range(x.ndim))
-    offset = x.data[one]
+    offset = x.detach()[one]
     shifted = x - offset
     center = mean(shifted, axis=axes, keepdims=True)
-    return shifted - center, offset + center.data, var(shifted, axis=axes, keepdims=True)
+    return shifted - center, offset + center.detach(), var(shifted, axis=axes, keepdims=True)
 
 
 def _small(eps: float) -> float:

@@ -121,7 +121,7 @@ class Traced:
         """Which parameters a gradient flows to from these outputs, or from all: their places, as an index."""
         key = tuple(range(len(self._outputs)) if outputs is None else outputs)
         if key not in self._reached:
-            reached = _leaves([self._outputs[k] for k in key])
+            reached = leaves_of([self._outputs[k] for k in key])
             places = [i for i, p in enumerate(self.parameters) if p in reached]
             every = len(places) == len(self.parameters)
             self._reached[key] = slice(0, len(places)) if every else np.array(places, np.intp)
@@ -232,7 +232,7 @@ def gradients_of(leaves: list[Any]) -> tuple[NDArray[Any], list[int]]:
     return array[:, 0] if isinstance(leaves[0], Node) else array, seen
 
 
-def _leaves(outputs: list[Any]) -> set[Any]:
+def leaves_of(outputs: list[Any]) -> set[Any]:
     """The leaves to which a gradient flows from the outputs."""
     found: set[Any] = set()
     seen: set[Any] = set(outputs)

@@ -78,15 +78,17 @@ def fit(
             other arguments must be the same as then, but for ``epochs``, ``callbacks`` and ``verbose``.
         verbose: show progress (1: a bar where tqdm is installed and the output is a terminal, else a line for each
             epoch), print every k-th epoch and the last (k), or nothing (0).
-        compile: whether a model of Values is compiled (see ``autodiff.compile``): called on one row, and from then on
-            run on whole batches as matrix products. None compiles it where that can be done, and calls it on row
-            after row where not: the attributes ``compiled`` and ``eager_because`` of the history tell. True insists;
-            False calls it on row after row, to watch it go slowly. The numbers agree to 1e-10, relative.
+        compile: whether the model is compiled, see ``autodiff.compile``. A model of Values is called on one row then,
+            and batches run through matrices; the graph of a model of Tensors is built once for each shape of batches.
+            None compiles what can be compiled, and goes eagerly where not: the attributes ``compiled`` and
+            ``eager_because`` of the history tell. True insists; False goes eagerly, to watch it. The numbers agree to
+            1e-10, relative, and are the same in every run.
 
-    A model that is compiled is not called any more, as long as nothing that it reaches is changed: it cannot be one
-    that branches on a number of the row, draws random numbers or keeps something. Where the loss, the optimizer's
-    step and the callbacks are those of nn and look at no parameter between two batches, the Values of the model are
-    given their numbers only where somebody may look: before callbacks, checkpoints and metrics of the caller's own.
+    A model that is compiled is not called any more, as long as nothing that it reaches is changed. So it cannot be one
+    that branches on a number of its input, draws random numbers or keeps something, as Dropout and BatchNorm do in
+    training, or that picks by whole numbers in it, as Embedding does. While nobody is there to look at the Values of
+    a model between two batches, they are given their numbers at the end of an epoch only: callbacks, checkpoints, and
+    metrics and losses of the caller's own always find them up to date, another thread may not.
 
     The recorded "loss", and metrics such as "accuracy", are of the epoch as it went, while the parameters moved;
     "validation_loss" and "validation_accuracy" are measured with the parameters as the epoch left them. With a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from nn.training.compiled import Traced
@@ -37,8 +38,7 @@ class Held:
 
     def hand_out(self, where: Any) -> None:
         """Give the parameters their gradients."""
-        for p, g in zip(self._at(where), self.gradient[where].tolist(), strict=True):
-            p.grad = g if p.grad is None else p.grad + g
+        hand_out(zip(self._at(where), self.gradient[where].tolist(), strict=True))
 
     def put_back(self) -> None:
         """Give the Values their numbers and gradients."""
@@ -53,3 +53,9 @@ class Held:
     def _at(self, where: Any) -> list[Any]:
         parameters = self.traced.parameters
         return parameters[where] if isinstance(where, slice) else [parameters[i] for i in where.tolist()]
+
+
+def hand_out(gradients: Iterable[tuple[Any, Any]]) -> None:
+    """Add gradients to those of the leaves."""
+    for p, g in gradients:
+        p.grad = g if p.grad is None else p.grad + g

@@ -12,7 +12,8 @@ from autodiff import Node, Tensor
 from nn.optimizers.clipping import clipped
 from nn.training.callbacks import Checkpoint
 from nn.training.compiled import Forward, RefusedError, as_values, gradients_of, on_arrays
-from nn.training.held import Held
+from nn.training.compiled_arrays import ArrayForward
+from nn.training.held import Held, hand_out
 from nn.training.prediction import scores, scores_of, switched
 from nn.training.stop_on_nan import StopOnNaN
 
@@ -176,6 +177,31 @@ class OnRows(Eagerly):
         return checked_loss(plan.loss(outputs, plan.samples.targets(rows)))
 
 
+class OnArrays(Eagerly):
+    """A model of arrays, compiled: its graph is not built again for every batch."""
+
+    def __init__(self, training: Training) -> None:
+        super().__init__(training)
+        self.forward = ArrayForward(training.plan.model)
+
+    def gradients(self, rows: NDArray[np.intp], first: Any = ()) -> Any:
+        """The same, through the compiled model."""
+        training, plan = self.training, self.training.plan
+        X: Any = plan.samples.X[rows]
+        batch = self.forward.batch(X)
+        if batch.carried != [p.requires_grad for p in batch.parameters]:
+            self.forward = ArrayForward(plan.model)
+            batch = self.forward.batch(X)
+        training.optimizer.zero_grad()
+        outputs = Tensor(batch.forward(X))
+        loss = checked_loss(plan.loss(outputs, plan.samples.targets(rows)))
+        training.batch_loss = float(loss.data)
+        loss.backward()
+        if outputs.grad is not None:
+            hand_out(batch.pull(outputs.grad))
+        return outputs
+
+
 def way_for(training: Training) -> Eagerly:
     """How to make the steps of this training: compiled, if nothing is known that stands in the way.
 
@@ -185,9 +211,9 @@ def way_for(training: Training) -> Eagerly:
     from nn.training.samples import Rows
 
     plan = training.plan
-    if plan.compile is not False and isinstance(plan.samples, Rows):
-        return OnRows(training)
-    return Eagerly(training)
+    if plan.compile is False:
+        return Eagerly(training)
+    return OnRows(training) if isinstance(plan.samples, Rows) else OnArrays(training)
 
 
 def checked_loss(loss: Any) -> Any:

@@ -582,3 +582,111 @@ def test_training_tells_whether_it_is_compiled():
     for model in (Network([4, 1], seed=0), Branching([4, 1], seed=0)):
         model.fit(X, X[:, 0], epochs=1, verbose=0, callbacks=[Asks()])
     assert seen == [True, False]
+
+
+# ── models of arrays ─────────────────────────────────────────────────────────────────────────────────
+SEQUENCES = rng.normal(size=(23, 5, 4))
+IMAGES = rng.normal(size=(11, 1, 6, 6))
+
+
+class LastState(Module):
+    def __init__(self, layer):
+        self.layer = layer
+
+    def forward(self, x):
+        outputs = self.layer(x)
+        return (outputs[0] if isinstance(outputs, tuple) else outputs)[:, -1]
+
+
+ARRAYS = {
+    "dense": (lambda: nn.Sequential(nn.Dense(4, 8, "relu", seed=0), nn.Dense(8, 3, seed=1)), X, LABELS),
+    "rnn": (lambda: LastState(nn.RNN(4, 3, seed=0)), SEQUENCES, LABELS),
+    "gru": (lambda: LastState(nn.GRU(4, 3, seed=0)), SEQUENCES, LABELS),
+    "lstm": (lambda: LastState(nn.LSTM(4, 3, seed=0)), SEQUENCES, LABELS),
+    "attention": (
+        lambda: nn.Sequential(
+            nn.LayerNorm(4), nn.MultiHeadAttention(4, 2, seed=0), nn.Flatten(), nn.Dense(20, 3, seed=1)
+        ),
+        SEQUENCES,
+        LABELS,
+    ),
+    "convolution": (
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 2, 3, seed=0), nn.tanh, nn.MaxPool2d(2), nn.Flatten(), nn.Dense(8, 3, seed=1)
+        ),
+        IMAGES,
+        LABELS[:11],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_models_of_arrays(name, dtype):
+    make, X, y = ARRAYS[name]
+    results = []
+    for compile in (False, True):
+        model = make().astype(dtype)
+        options = {"epochs": 3, "batch_size": 8, "seed": 0, "learning_rate": 0.2, "verbose": 0}
+        options |= {"loss": "cross_entropy", "metrics": ["accuracy"], "validation_split": 0.2, "clip": 1.0}
+        history = model.fit(X, y, compile=compile, **options)
+        assert history.compiled == compile
+        results.append((history, model.state_dict()))
+    tolerance = TOLERANCE if dtype is np.float64 else 1e-4
+    (eager, before), (compiled, after) = results
+    for column in eager:
+        np.testing.assert_allclose(compiled[column], eager[column], rtol=tolerance)
+    for path in before:
+        assert after[path].dtype == dtype
+        np.testing.assert_allclose(after[path], before[path], rtol=tolerance, atol=tolerance * 1e-2, err_msg=path)
+
+
+def test_arrays_with_hooks_frozen_or_unused_parameters():
+    def train(compile):
+        model = nn.Sequential(nn.Dense(4, 8, "tanh", seed=0), nn.Dense(8, 3, seed=1))
+        model.unused = nn.Dense(2, 2, seed=0)
+        model[0].bias.requires_grad = False
+        history = model.fit(
+            X, LABELS, loss="cross_entropy", epochs=4, seed=0, verbose=0, callbacks=[Thaws()], compile=compile
+        )
+        assert model.unused.weight.grad is None
+        return history, model
+
+    class Thaws(nn.Callback):
+        def on_epoch_begin(self, training):
+            training.model[0].bias.requires_grad = training.epoch > 2
+
+    (a, eager), (b, compiled) = train(False), train(True)
+    np.testing.assert_allclose(a["loss"], b["loss"], rtol=TOLERANCE)
+    for p, q in zip(eager.parameters(), compiled.parameters(), strict=True):
+        np.testing.assert_allclose(p.data, q.data, rtol=TOLERANCE)
+        assert (p.grad is None) == (q.grad is None)
+    compiled[0].weight.register_hook(lambda gradient: None)
+    assert "hook" in compiled.fit(X, LABELS, loss="cross_entropy", epochs=1, verbose=0).eager_because
+
+
+@pytest.mark.parametrize("layer", [lambda: nn.Dropout(0.5, seed=3), lambda: nn.BatchNorm(8)])
+def test_layers_that_change_in_training_go_eagerly(layer):
+    results = []
+    for compile in (False, None):
+        model = nn.Sequential(nn.Dense(4, 8, seed=0), layer(), nn.Dense(8, 1, seed=1))
+        history = model.fit(X, X[:, 0], epochs=2, batch_size=8, seed=0, verbose=0, compile=compile)
+        results.append((history, {name: x.tolist() for name, x in model.state_dict().items()}))
+    assert results[0] == results[1]
+    assert "draws random numbers or keeps averages" in history.eager_because
+    with pytest.raises(TraceError, match="draws random numbers or keeps averages"):
+        model.fit(X, X[:, 0], verbose=0, compile=True)
+
+
+def test_a_choice_between_batches_goes_eagerly():
+    class Chooses(nn.Sequential):
+        def forward(self, x):
+            outputs = super().forward(x)
+            return outputs if outputs.data.sum() > 0 else 2 * outputs
+
+    results = []
+    for compile in (False, None):
+        model = Chooses(nn.Dense(4, 8, seed=0), nn.Dense(8, 1, seed=1))
+        results.append(model.fit(X, X[:, 0], epochs=2, batch_size=8, seed=0, verbose=0, compile=compile))
+    assert results[0] == results[1]
+    assert not results[1].compiled
