@@ -62,6 +62,13 @@ class Guards:
         self.during.append((_same_state, random, random.getstate(), (("random",),)))
         self.during.append((_same_numpy_state, np.random, _numpy_state(np.random), (("np.random",),)))
 
+    def settle(self) -> None:
+        """Let go of what was remembered for the time of the trace only: its arguments, and what was looked at."""
+        self.during.clear()
+        self._kept.clear()
+        self._seen.clear()
+        self._objects.clear()
+
     def read(self, node: Node) -> None:
         """Remember that the number of a node was read, and written down as a constant."""
         self._quick = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 
@@ -21,7 +21,7 @@ class Pool:
     def __init__(self, maxsize: int) -> None:
         self.maxsize = maxsize
         self._idle: dict[Hashable, list[Any]] = {}
-        self._lock = Lock()
+        self._lock = RLock()  # the collector may free a pull, which gives its replay back, at any time
 
     def take(self, kind: Hashable, make: Callable[[Any], Any], is_free: Callable[[Any], bool] | None = None) -> Any:
         """An idle replay (of which ``is_free`` holds), or a new one."""

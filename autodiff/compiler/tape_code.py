@@ -192,7 +192,10 @@ def coded_as(program: Program, i: int) -> Coded:
     present = tuple([x is not None for x in params.values()]) if params else ()
     coded = table().coded.get(Instruction(op, present))
     if coded is None:
-        raise Unsupported(f"the numba back end has no operation for {op!r}; it has the elementwise rows of the table")
+        raise Unsupported(
+            f"the numba back end has no operation for {op!r}: its machine is made once, of the rows of"
+            " autodiff.primitives.elementwise; backend='numpy' runs every row"
+        )
     return coded
 
 

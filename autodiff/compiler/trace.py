@@ -70,7 +70,7 @@ class Trace:
         program: what was written down; its shared leaves are those of the arguments, then ``captured``.
         captured: leaves that the function reached without being given them; their data are read at every run.
         guards: what else it reached.
-        returned: what the function returned.
+        returned: what the function returned, without the graph behind it, which would be many times the program.
     """
 
     def __init__(self, function: Callable[..., Any], example: Example, objects: list[Any], kind: type) -> None:
@@ -79,7 +79,7 @@ class Trace:
         tracer.start = tick()
         with enable_grad(), silent(), observe(tracer), traced_by(tracer):
             try:
-                self.returned = function(*example.args, **example.kwargs)
+                returned = function(*example.args, **example.kwargs)
             except TraceError:
                 raise
             except Exception as error:
@@ -90,7 +90,10 @@ class Trace:
         changed = self.guards.changed(during=True)
         if changed is not None:
             raise refusals.changes_state(function, changed)
-        tracer.finish(function, flatten(self.returned)[0])
+        self.guards.settle()
+        outputs, rebuilt = flatten(returned)
+        tracer.finish(function, outputs)
+        self.returned = rebuilt([y.detach() for y in outputs])
         self.program: Program = tracer.program
         self.captured: list[Node] = tracer.captured
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 import pickle
 import threading
@@ -665,6 +666,24 @@ def test_threads():
         t.join()
     assert wrong == []
     assert fast.cache_info().traces == 1
+
+
+def test_a_trace_lets_go_of_the_graph_that_it_saw():
+    def values():
+        gc.collect()
+        return sum(type(thing) is Value for thing in gc.get_objects())
+
+    def sums(w, x):
+        for _ in range(1000):
+            x = x * w + 1.0
+        return {"sum": x, "more": (x, [x + 1.0])}
+
+    before = values()
+    fast = compile(sums)
+    out = fast(0.5, Y)
+    assert [type(part) for part in out["more"]] == [np.ndarray, np.ndarray]
+    assert fast.cache_info().currsize == 1
+    assert values() <= before + 3  # of the outputs
 
 
 # ── precision ────────────────────────────────────────────────────────────────────────────────────────
