@@ -46,11 +46,17 @@ def compile(
         check: at each new trace compute a few examples eagerly too, and compare; trace a second time, and compare.
 
     Returns:
-        A function with methods ``value_and_grad``, ``grad``, ``vjp``, ``backward``, ``program``, ``cache_info``.
+        A function of the same arguments, whose results are plain numbers and arrays: there is no graph to call
+        ``.backward()`` on. Its methods are called with the arguments too. For training: ``backward``, which adds the
+        gradient of the mean loss to ``.grad`` of the Values among the parameters, or ``value_and_grad``, which returns
+        it, as for parameters that are plain numbers. Also ``grad`` and ``vjp``; to read, ``program`` (what was traced)
+        and ``blocks`` (what was found in it; ``blocks(...).graph()`` is drawn); and ``cache_info``.
 
     What the function reaches otherwise: Values and Tensors are read at every call; numbers, lists, arrays and settings
     of objects are compared at every call, and where one has changed the function is traced again. Give large arrays
-    as arguments. What a trace of one example cannot show is refused.
+    as arguments. What a trace of one example cannot show is refused. Two things are not noticed: ``print`` happens
+    once, at the trace; and the time, or a random generator that the function makes anew, stays what it was then. The
+    second is found by ``check=True``.
 
     >>> import numpy as np
     >>> from autodiff import compile

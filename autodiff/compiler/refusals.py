@@ -10,6 +10,7 @@ from typing import Any
 from autodiff.compiler.guards import is_foreign_file
 from autodiff.errors import TraceError, describe
 from autodiff.origins import Origin, caller
+from autodiff.value import Value
 
 _CHOICE = (
     "a trace follows one example, and another may go the other way. Write where(condition, a, b) for a choice,"
@@ -21,21 +22,40 @@ _NUMBER = (
     " autodiff (exp, sqrt, floor, round, ...) instead of those of math and NumPy; what is the same in all calls can be"
     " a plain number that is named in static_argnums"
 )
-_INDEX = (
-    "which entry is read, or how often a loop runs, would be that of one example in all others. Name the argument in"
-    " static_argnums if it is the same for all; else choose by numbers: sum(where(equal(i, k), x[k], 0.0) for k in"
-    " range(len(x))), or give the index one-hot"
+_SELECT = (
+    "name the argument in static_argnums if it is the same for all; else choose by numbers: sum(where(equal(i, k),"
+    " x[k], 0.0) for k in range(len(x))), or give the index one-hot"
+)
+_INDEX = f"which entry is read, or how often a loop runs, would be that of one example in all others: {_SELECT}"
+_WHOLE = (
+    f"a plain number is that of one example, and would be a constant in all others. For an index, {_SELECT}. For a"
+    " number that is rounded there are floor, ceil and round of autodiff"
+)
+_LOOK = f"{_NUMBER}. To look at it, print the node itself; that is done once, while the function is traced"
+_LIST = (
+    "a list of numbers stands where one number goes, or was given to NumPy. An array comes as nested lists of Values,"
+    " and what is batched without its axis of examples. Take the numbers one at a time, as in sum(w * x for w, x in"
+    " zip(ws, xs)); labels for single numbers have the shape (n,), not (n, 1). The first argument is shared by all"
+    " examples, unless in_axes says otherwise: where all arguments are batched, write in_axes=0"
 )
 _GRADIENT = (
     "its gradients are plain numbers of one example. Write the loss, and let value_and_grad of the compiled function"
     " differentiate; for gradients inside a loss use grad(...) or gradients(..., create_graph=True), which make nodes"
 )
 
-# What stands before the colon is how the engine calls the way out; the longest that fits is taken.
+# What stands before the colon is how the engine calls the way out; the first that fits is taken.
 _ADVICE = {
     "bool()": ("branching on a traced number", _CHOICE),
-    "==": ("a traced number beside ==", f"a node is equal only to itself; equal(a, b) compares numbers, and {_CHOICE}"),
+    "==": (
+        "a traced number compared by ==",
+        "a node is equal only to itself, and a trace follows one example. Write equal(a, b) to compare the numbers of"
+        " all, and where(equal(a, b), this, that) for a choice; what is the same for all examples can be a plain number"
+        " that is named in static_argnums",
+    ),
     "an index": ("a traced number as an index or a bound", _INDEX),
+    "int()": (None, _WHOLE),
+    ".data": (None, _LOOK),
+    ".item()": (None, _LOOK),
     ".backward()": ("backward() inside a compiled function", _GRADIENT),
     "gradients(": ("plain gradients inside a compiled function", _GRADIENT),
     "its plain number": ("a rule or a function of arrays that looks at numbers", _NUMBER),
@@ -50,6 +70,8 @@ _ADVICE = {
 def leaves_trace(node: Any, shown: str, how: str) -> TraceError:
     """A traced number was about to become a plain one."""
     what, advice = next((words for start, words in _ADVICE.items() if how.startswith(start)), (None, _NUMBER))
+    if how == "a plain array" and isinstance(node, Value):
+        what, advice = "a list of traced numbers as one number or array", _LIST
     what = what or "a traced number leaves the graph"
     return TraceError(f"{what}: {how} of {shown}\n  at {_line()}\n  {advice}")
 
@@ -87,6 +109,8 @@ def computed_outside(node: Any) -> TraceError:
 
 def returns_no_node(function: Callable[..., Any], y: Any) -> TraceError:
     """The function returned something that remembers nothing."""
+    if y is None:
+        return TraceError(f"{_name(function)} returned None\n  {_place(function)}\n  is a return missing at its end?")
     return TraceError(
         f"{_name(function)} returned {describe(y)}, which was not computed from its arguments\n  {_place(function)}\n "
         " return the Value or Tensor itself, or a list, tuple or dict of them; what is plain can be returned by another"
@@ -126,8 +150,8 @@ def other_kind(node: Any, kind: type) -> TraceError:
 def needs_one_output(function: Callable[..., Any], returned: Any) -> TypeError:
     """Gradients were asked for of a function with several outputs."""
     return TypeError(
-        f"value_and_grad is for a function that returns one number, and {_name(function)} returned"
-        f" {describe(returned)}; its vjp has gradients for any outputs"
+        f"gradients are those of a function that returns one number, and {_name(function)} returned"
+        f" {describe(returned)}; return their sum or mean, or ask its vjp, which has gradients for any outputs"
     )
 
 
@@ -150,7 +174,12 @@ def has_hooks(node: Any) -> TraceError:
 
 def raised_inside(function: Callable[..., Any], kind: type) -> str:
     """What to add to an error of the function itself."""
-    shape = "an array among the arguments comes as nested lists of Values; " if kind.__name__ == "Value" else ""
+    shape = (
+        "it sees one example, so what is batched comes without its axis of examples, and an array as nested lists of"
+        " Values; "
+        if kind.__name__ == "Value"
+        else ""
+    )
     other = "Tensor" if kind.__name__ == "Value" else "Value"
     return (
         f"(while {_name(function)} was traced by compile, on {kind.__name__}s: {shape}for a function of {other}s write"

@@ -148,6 +148,42 @@ def test_indices_and_bounds(function):
     refused(function, "a traced number as an index or a bound", "static_argnums", "one-hot")
 
 
+def test_a_label_made_an_integer():
+    message = refused(lambda w, x: w[int(x)] * 1.0, "int() of x", "where(equal(i, k), x[k], 0.0)", "one-hot", "floor")
+    assert "exp, sqrt" not in message
+
+
+def test_a_label_compared_by_equality():
+    message = refused(
+        lambda w, x: w[0] * x if x == 1 else w[1], "compared by ==: == of x", "where(equal(a, b), this, that)"
+    )
+    assert "maximum" not in message
+    f = compile(lambda w, x: where(autodiff.equal(x, 1), w[0] * x, w[1]))
+    assert f(W, X).tolist() == [0.5, 2.0, 2.0]
+
+
+def test_to_look_at_a_number_it_is_printed_itself(capsys):
+    refused(lambda w, x: print(x.data) or w[0] * x, ".data of x", "print the node itself")
+    refused(lambda w, x: print(x.item()) or w[0] * x, ".item() of x", "print the node itself")
+    f = compile(lambda w, x: print("seen", x) or w[0] * x)
+    assert f(W, X).tolist() == f(W, X).tolist() == [0.5, -1.0, 1.5]
+    assert capsys.readouterr().out == "seen Value(1.0)\n"
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "how"),
+    [
+        (lambda w, x, y: w[0] * x[0] - y, (W, np.ones((3, 2)), np.ones((3, 1))), "a plain array of y[0]"),
+        (lambda w, x: w[0] * x, (W, np.ones((3, 2))), "a plain array of x[0]"),
+        (lambda w, x: np.dot(w, x), (W, np.ones((3, 2))), "a plain array of w[0]"),
+        (lambda w, x: sum(np.array(w) * x), (W, np.ones((3, 2))), "a plain array of w[0]"),
+        (lambda x, y: x[0] * 2 - y, (np.ones((3, 2)), np.ones(3)), "a plain array of x[0][0]"),
+    ],
+)
+def test_lists_where_a_number_goes(function, args, how):
+    refused(function, "a list of traced numbers", how, "sum(w * x for w, x in zip(ws, xs))", "in_axes=0", args=args)
+
+
 def test_a_node_is_no_index_outside_a_trace():
     with pytest.raises(TypeError, match=r"int\(node\.item\(\)\)"):
         [1, 2][Value(1.0)]
@@ -334,9 +370,16 @@ def test_complex_arrays():
     refused(lambda w, x: w[0] * x, "complex128", args=(W, X * 1j))
 
 
-@pytest.mark.parametrize("result", [1.0, None, "text", [1.0], np.ones(2)])
+@pytest.mark.parametrize("result", [1.0, "text", [1.0], np.ones(2)])
 def test_plain_results(result):
     refused(lambda w, x: result, "which was not computed from its arguments", "return the Value or Tensor itself")
+
+
+def test_a_forgotten_return():
+    def f(w, x):
+        w[0] * x
+
+    assert "not computed" not in refused(f, "f returned None", "is a return missing")
 
 
 def test_constant_results():
@@ -393,6 +436,9 @@ def test_an_error_of_the_function_is_passed_on_with_a_note():
     with pytest.raises(TypeError) as caught:
         compile(lambda w, x: w @ x)(np.ones((2, 2)), np.ones((3, 2)))
     assert "compile(..., of=Tensor)" in caught.value.__notes__[0]
+    with pytest.raises(TypeError, match="not iterable") as caught:
+        compile(lambda w, x: sum(w[0] * x_i for x_i in x))(W, X)
+    assert "it sees one example" in caught.value.__notes__[0]
 
 
 def test_batches_that_do_not_fit():
@@ -437,7 +483,7 @@ def test_arguments_to_differentiate_by():
         f.value_and_grad(W, X, 2, argnums=2)
     with pytest.raises(ValueError, match="3 arguments"):
         f.value_and_grad(W, X, 2, argnums=3)
-    with pytest.raises(TypeError, match="returns one number"):
+    with pytest.raises(TypeError, match=r"returns one number.*return their sum or mean"):
         compile(lambda w, x: [w[0] * x, w[1]]).value_and_grad(W, X)
     with pytest.raises(TypeError, match="integers carry no gradient"):
         compile(lambda a, b: (a * b).sum(), of=Tensor).grad(T, np.array([1, 2, 3]), argnums=1)
