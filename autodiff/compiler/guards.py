@@ -13,7 +13,8 @@ import os
 import random
 import sys
 import types
-from collections import deque
+from array import array
+from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from operator import is_, length_hint
@@ -56,6 +57,7 @@ class Guards:
         self._seen: set[int] = set()
         self._names: set[str] = set()  # which attributes the code reached asks for
         self._objects: list[tuple[Any, Path, set[str]]] = []
+        self._imports: list[tuple[str, str | None]] = []  # what functions import inside, and from which package
         self._walk([(function, ()), *((x, (("argument", type(x).__name__),)) for x in objects)])
         self._checks = self.during
         self._walk([(x, (("argument", i),)) for i, x in enumerate(containers)])
@@ -73,6 +75,11 @@ class Guards:
         """Remember that the number of a node was read, and written down as a constant."""
         self._quick = None
         self.lasting.append((_same_clock, node, node.clock, (("node", node.name()),)))
+
+    def finish(self) -> None:
+        """Remember what was imported for the first time during the trace."""
+        self._checks, self._quick = self.lasting, None
+        self._walk(self._modules())
 
     def hold(self) -> bool:
         """Whether everything is as it was."""
@@ -142,12 +149,23 @@ class Guards:
     def _dict(self, thing: Any, path: Path) -> None:
         self._checks.append((_same_dict, thing, dict(thing), path))
         self._push((part, (*path, key)) for key, part in list(thing.items()))
+        self._push((key, path) for key in thing)
 
     def _set(self, thing: Any, path: Path) -> None:
         self._checks.append((_same_set, thing, frozenset(thing), path))
+        self._immutable(thing, path)
+
+    def _user_container(self, thing: Any, path: Path) -> None:
+        self._push([(thing.maps if isinstance(thing, ChainMap) else thing.data, path)])
+
+    def _buffer(self, thing: Any, path: Path) -> None:
+        self._checks.append((_same_bytes, thing, bytes(thing), path))
 
     def _array(self, thing: Any, path: Path) -> None:
-        if not thing.dtype.hasobject:
+        if thing.dtype.hasobject:
+            self._checks.append((_same_objects, thing, thing.ravel().tolist(), path))
+            self._immutable(thing.ravel().tolist(), path)
+        else:
             self._checks.append((_same_array, thing, (thing.dtype, thing.shape, thing.tobytes()), path))
 
     def _function(self, thing: Any, path: Path) -> None:
@@ -159,10 +177,12 @@ class Guards:
             if os.path.abspath(code.co_filename).startswith(_OURS) and thing.__closure__:  # it may hold others
                 self._push((content, path) for content in map(_content, thing.__closure__))
             return
-        loaded, names = _names_in(code)
+        loaded, names, imported = _names_in(code)
         self._names |= names
         self._checks.append((_same_code, thing, (code, thing.__defaults__, thing.__kwdefaults__), path))
         where = thing.__globals__
+        self._imports += [(name, where.get("__package__")) for name in imported]
+        self._push(self._modules())
         found = [(name, where.get(name, MISSING)) for name in loaded]
         if found:
             self._checks.append((_same_items, where, found, (("the global",),)))
@@ -170,11 +190,16 @@ class Guards:
             self._checks.append((_same_cell, cell, _content(cell), (("the variable", name),)))
             self._push([(_content(cell), (("the variable", name),))])
         self._push((value, (("the global", name),)) for name, value in found if value is not MISSING)
+        if vars(thing):
+            self._dict(vars(thing), path or (thing.__name__,))
         self._push((default, (*path, "defaults")) for default in thing.__defaults__ or ())
         self._push((default, (*path, name)) for name, default in (thing.__kwdefaults__ or {}).items())
 
     def _method(self, thing: Any, path: Path) -> None:
         self._push([(thing.__func__, path), (thing.__self__, (*path, "self"))])
+
+    def _builtin(self, thing: Any, path: Path) -> None:
+        self._push([(thing.__self__, (*path, "self"))])  # settings.get sees the settings, random.random its generator
 
     def _partial(self, thing: Any, path: Path) -> None:
         self._push([(thing.func, path), (thing.args, path), (thing.keywords, path)])
@@ -199,6 +224,11 @@ class Guards:
         if not is_foreign_file(getattr(thing, "__file__", None) or "<frozen"):
             self._objects.append((thing, path, set()))
 
+    def _modules(self) -> list[tuple[Any, Path]]:
+        """The modules that functions import inside, as far as they are there."""
+        names = [full for name, package in self._imports for full in (name, f"{package}.{name}".rstrip("."))]
+        return [(sys.modules[name], (("the module", name),)) for name in names if name in sys.modules]
+
     def _generator(self, thing: Any, path: Path) -> None:
         self.during.append((_same_numpy_state, thing, _numpy_state(thing), path))
 
@@ -208,9 +238,9 @@ class Guards:
     def _attributes(self, thing: Any, path: Path, asked: set[str]) -> None:
         """Remember those attributes that some code asks for; all of them, where that cannot be told."""
         held = _attributes_of(thing)
-        everything = _is_ours(type(thing)) or (self._names & _ANY_ATTRIBUTE and not isinstance(thing, type))
+        everything = _extends_ours(type(thing)) or (self._names & _ANY_ATTRIBUTE and not isinstance(thing, type))
         if everything and hasattr(thing, "__dict__"):
-            if not asked:
+            if "all of them" not in asked:
                 asked.add("all of them")
                 self._dict(vars(thing), path)
             return
@@ -229,11 +259,14 @@ class Guards:
 _VISITS: list[tuple[Any, Callable[[Guards, Any, Path], None]]] = [
     (list | deque, Guards._list),
     (tuple | frozenset, Guards._immutable),
-    (dict, Guards._dict),
+    (dict | types.MappingProxyType, Guards._dict),
+    (UserDict | UserList | ChainMap, Guards._user_container),
+    (array | bytearray | memoryview, Guards._buffer),
     (set, Guards._set),
     (np.ndarray, Guards._array),
     (types.FunctionType, Guards._function),
     (types.MethodType, Guards._method),
+    (types.BuiltinMethodType | types.MethodWrapperType, Guards._builtin),
     (functools.partial, Guards._partial),
     (staticmethod | classmethod | property, Guards._wrapper),
     (type, Guards._class),
@@ -281,6 +314,14 @@ def _same_set(holder: Any, saved: Any) -> bool:
 
 def _same_array(holder: Any, saved: Any) -> bool:
     return bool(saved == (holder.dtype, holder.shape, holder.tobytes()))
+
+
+def _same_objects(holder: Any, saved: list[Any]) -> bool:
+    return _same_list(holder.ravel().tolist(), saved)
+
+
+def _same_bytes(holder: Any, saved: bytes) -> bool:
+    return bytes(holder) == saved
 
 
 def _same_code(holder: Any, saved: Any) -> bool:
@@ -331,7 +372,7 @@ def _position(iterator: Iterator[Any]) -> Any:
     """How far an iterator has come, where that can be told without moving it."""
     frame = getattr(iterator, "gi_frame", MISSING)
     if frame is not MISSING:
-        return None if frame is None else frame.f_lasti
+        return None if frame is None else (frame.f_lasti, {name: id(x) for name, x in frame.f_locals.items()})
     return length_hint(iterator, -1), repr(iterator)
 
 
@@ -363,14 +404,17 @@ def _is_foreign(kind: type) -> bool:
     return is_foreign_file(_file_of(kind))
 
 
-def _is_ours(kind: type) -> bool:
-    return os.path.abspath(_file_of(kind)).startswith(_OURS)
+@functools.lru_cache(maxsize=1024)
+def _extends_ours(kind: type) -> bool:
+    """Whether it is a class of this project or derived from one: what that asks for is not looked through."""
+    return any(os.path.abspath(_file_of(base)).startswith(_OURS) for base in kind.__mro__[:-1])
 
 
 @functools.lru_cache(maxsize=1024)
-def _names_in(code: types.CodeType) -> tuple[tuple[str, ...], frozenset[str]]:
-    """The globals that a function asks for, and all names in it (of attributes too)."""
+def _names_in(code: types.CodeType) -> tuple[tuple[str, ...], frozenset[str], frozenset[str]]:
+    """The globals that a function asks for, all names in it (of attributes too), and what it imports."""
     loaded: dict[str, None] = {}
+    imported: set[str] = set()
     names: set[str] = set()
     codes = [code]
     while codes:
@@ -380,7 +424,9 @@ def _names_in(code: types.CodeType) -> tuple[tuple[str, ...], frozenset[str]]:
         for step in dis.get_instructions(inner):
             if "GLOBAL" in step.opname or step.opname == "LOAD_NAME":
                 loaded[step.argval] = None
-    return tuple(loaded), frozenset(names)
+            elif step.opname == "IMPORT_NAME":
+                imported.add(step.argval)
+    return tuple(loaded), frozenset(names), frozenset(imported)
 
 
 def _written(path: Path) -> str:

@@ -90,6 +90,7 @@ class Trace:
         changed = self.guards.changed(during=True)
         if changed is not None:
             raise refusals.changes_state(function, changed)
+        self.guards.finish()
         self.guards.settle()
         outputs, rebuilt = flatten(returned)
         tracer.finish(function, outputs)

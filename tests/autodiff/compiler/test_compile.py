@@ -6,7 +6,10 @@ import copy
 import gc
 import math
 import pickle
+import random
 import threading
+from array import array
+from collections import ChainMap, UserDict, UserList
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -525,6 +528,100 @@ def test_globals_closures_and_attributes_are_never_stale(monkeypatch):
     fast(1.0, Y)
     fast(1.0, Y)
     assert fast.cache_info().traces == traces + 1  # for the list
+
+
+def rated(x):
+    return x * rated.rate
+
+
+rated.rate = 1.0
+
+
+def importing(x):
+    from tests.autodiff.compiler import examples
+
+    return x * getattr(examples, "rate", 1.0)
+
+
+HOLDERS = {
+    "the attribute of a function": (rated, lambda r, f: setattr(f, "rate", r)),
+    "UserDict": (lambda x, d=UserDict(r=1.0): x * d["r"], lambda r, f: f.__defaults__[0].update(r=r)),
+    "UserList": (lambda x, d=UserList([1.0]): x * d[0], lambda r, f: f.__defaults__[0].__setitem__(0, r)),
+    "ChainMap": (lambda x, d=ChainMap({"r": 1.0}): x * d["r"], lambda r, f: f.__defaults__[0].update(r=r)),
+    "array": (lambda x, d=array("d", [1.0]): x * d[0], lambda r, f: f.__defaults__[0].__setitem__(0, r)),
+    "an array of objects": (
+        lambda x, d=np.array([1.0, None], object): x * d[0],
+        lambda r, f: f.__defaults__[0].__setitem__(0, r),
+    ),
+    "a method of a dictionary": (
+        lambda x, get={"r": 1.0}.get: x * get("r"),
+        lambda r, f: f.__defaults__[0].__self__.update(r=r),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_numbers_in_unusual_places_are_never_stale(name):
+    function, change = HOLDERS[name]
+    fast = compile(lambda w, x: w * function(x))
+    close(fast(1.0, Y), Y)
+    change(3.0, function)
+    close(fast(1.0, Y), 3 * Y)
+
+
+def test_a_module_that_is_imported_inside(monkeypatch):
+    from tests.autodiff.compiler import examples
+
+    monkeypatch.setattr(examples, "rate", 2.0, raising=False)
+    fast = compile(lambda w, x: w * importing(x))
+    close(fast(1.0, Y), 2 * Y)
+    monkeypatch.setattr(examples, "rate", 5.0)
+    close(fast(1.0, Y), 5 * Y)
+
+
+def test_what_inherited_methods_read_is_guarded():
+    from nn import BatchNorm, Dense, Dropout, Sequential
+
+    class Net(Sequential):
+        pass
+
+    model, X = Net(Dense(2, 2, seed=0), Dropout(0.5, seed=0)).eval(), uniform(B, 2)
+    fast = compile(lambda m, X: m(X).sum())
+    fast(model, X)
+    model.train()
+    with pytest.raises(autodiff.TraceError, match="randomness"):
+        fast(model, X)
+
+    class Norm(BatchNorm):
+        pass
+
+    norm = Norm(2).eval()
+    fast(norm, X)
+    norm.eps = 1.0
+    close(fast(norm, X), norm(X).sum().data)
+
+
+def test_what_moves_in_unusual_places_is_refused():
+    def naturals():
+        k = 0
+        while True:
+            k += 1
+            yield k
+
+    def counting(w, x):
+        counting.calls += 1
+        return w * x
+
+    counting.calls, steps, remember, draw = 0, naturals(), [].append, random.Random(0).random
+    next(steps)
+    for function, message in [
+        (lambda w, x: w * x * next(steps), "changes something: the variable steps"),
+        (lambda w, x: [remember(1), w * x][1], "changes something: the variable remember"),
+        (counting, "changes something: counting"),
+        (lambda w, x: w * x * draw(), "randomness"),
+    ]:
+        with pytest.raises(autodiff.TraceError, match=message):
+            compile(function)(1.0, Y)
 
 
 def test_a_setting_that_changes_back_finds_its_old_trace(monkeypatch):
