@@ -38,6 +38,12 @@ def collect(x: Any, found: list[Any], key: list[Any]) -> None:
         found.append(x)
         key.append(x.shape)
         key.append(x.dtype)
+    elif kind is Tensor:
+        found.append(x)
+        held = x._held
+        key.append(kind)
+        key.append(held.dtype)
+        key.append(held.shape)
     elif kind is list or kind is tuple:
         key.append(kind)
         key.append(len(x))
@@ -48,16 +54,18 @@ def collect(x: Any, found: list[Any], key: list[Any]) -> None:
                 key.append(Value in kinds)
                 return
         for part in x:
-            collect(part, found, key)
+            if type(part) is np.ndarray:  # spelt out, for a call costs as much again
+                found.append(part)
+                key.append(part.shape)
+                key.append(part.dtype)
+            else:
+                collect(part, found, key)
     elif kind is dict:
         key.append(kind)
         key.append(len(x))
         key.extend(x)
         for part in x.values():
             collect(part, found, key)
-    elif kind is Tensor:
-        found.append(x)
-        key += (kind, x._held.dtype, x._held.shape)
     elif kind is float or kind is int:
         found.append(x)
         key.append(float)

@@ -50,9 +50,9 @@ class Array:
         """How calls are run for a purpose: "none" (outputs only), "one" (with gradients), "vjp", "all"."""
         if per_example:
             raise TraceError("per_example=True is for functions of Values: a function of Tensors has no examples")
-        key = (purpose if purpose in ("none", "vjp", "all") else "one", wanted)
+        key = (purpose, wanted, per_example)
         if key not in self.plans:
-            self.plans[key] = Plan(self, *key)
+            self.plans[key] = Plan(self, purpose if purpose in ("none", "vjp", "all") else "one", wanted)
         return self.plans[key]
 
     def call(self, found: list[Any], reduction: str) -> Any:
