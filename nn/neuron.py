@@ -111,7 +111,8 @@ class Network(Module):
         seed: as for :class:`Neuron`.
 
     Called on a row of ``sizes[0]`` numbers or Values, it gives a list of ``sizes[-1]`` Values, or the one
-    Value where there is a single output.
+    Value where there is a single output. ``fit`` and ``predict`` find the matrices in it, and run batches through
+    them; with ``compile=False`` they go number by number, as it is written.
 
     >>> network = Network([2, 3, 1], seed=0)
     >>> output = network([1.0, -1.0])

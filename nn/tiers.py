@@ -55,7 +55,7 @@ def to_network(model: Sequential) -> Network:
 
 
 def to_sequential(network: Network) -> Sequential:
-    """The Sequential that computes what ``network`` does, on whole batches: for speed.
+    """The Sequential that computes what ``network`` does, on whole batches of arrays.
 
     The weights are copied: training one of the two leaves the other as it was. What is frozen stays frozen.
 
