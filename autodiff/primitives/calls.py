@@ -96,6 +96,11 @@ def clip(x: Any, out: Any, min: Any, max: Any) -> Calls | None:
     return [(partial(np.clip, out=out), (x, min, max))]
 
 
+def whole(function: Any) -> Callable[..., Calls | None]:
+    """Rounding to integers, none of which is -0.0."""
+    return lambda x, out: [(function, (x, out)), (np.add, (out, _number(0, x), out))] if _is_float(x, out) else None
+
+
 def truth(compare: Any) -> Callable[..., Calls]:
     def calls(*inputs: Any, out: Any) -> Calls:
         holds = np.empty_like(out, bool)

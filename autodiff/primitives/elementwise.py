@@ -55,6 +55,7 @@ def _is_positive(x: Any) -> Any:
         return (x > 0).astype(x.dtype)
     return np.heaviside(x, 0)  # keeps NaN, and takes twenty times as long
 
+_whole      = lambda function: lambda x: function(x) + 0  # never -0.0, as Python, which answers with an integer
 _elu: Any   = lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(_real(x), 0)))
 _selu       = lambda x: SELU_SCALE * _elu(x, SELU_ALPHA)
 _gelu_gate: Any = lambda x: 2 * GELU_SCALE * (x + GELU_CUBIC * x * x * x)
@@ -152,9 +153,9 @@ abs         = elementwise("abs",         op.abs,      np.abs,       lambda x, ou
 
 # ── flat functions: gradient 0 everywhere ────────────────────────────────────────────────────────────
 sign        = elementwise("sign",        _sign,       np.sign,      0, selects=True, analytic=False, domain=[(0.1, 2)], kinks=[0.0])
-floor       = elementwise("floor",       math.floor,  np.floor,     0, operator="floor", selects=True, analytic=False, domain=[(0.1, 0.9)], latex=r"\left\lfloor {0} \right\rfloor")
-ceil        = elementwise("ceil",        math.ceil,   np.ceil,      0, operator="ceil", selects=True, analytic=False, domain=[(0.1, 0.9)], latex=r"\left\lceil {0} \right\rceil")
-round       = elementwise("round",       builtins.round, np.rint,   0, selects=True, analytic=False, domain=[(0.1, 0.4)], numpy=["round", "rint"], doc="The nearest integer; halves go to the even one.")
+floor       = elementwise("floor",       math.floor,  _whole(np.floor), 0, calls=calls.whole(np.floor), operator="floor", selects=True, analytic=False, domain=[(0.1, 0.9)], latex=r"\left\lfloor {0} \right\rfloor")
+ceil        = elementwise("ceil",        math.ceil,   _whole(np.ceil),  0, calls=calls.whole(np.ceil), operator="ceil", selects=True, analytic=False, domain=[(0.1, 0.9)], latex=r"\left\lceil {0} \right\rceil")
+round       = elementwise("round",       builtins.round, _whole(np.rint), 0, calls=calls.whole(np.rint), selects=True, analytic=False, domain=[(0.1, 0.4)], numpy=["round", "rint"], doc="The nearest integer; halves go to the even one.")
 is_positive = elementwise("is_positive", lambda x: x if x != x else x > 0, _is_positive, 0, calls=calls.is_positive, selects=True, analytic=False, domain=[(0.1, 2)], text="({0} > 0)", latex="[{0} > 0]", symbol="> 0", doc="1 where x > 0, NaN at NaN, else 0: the derivative of relu.")
 wins        = elementwise("wins",        _wins_number, _wins, 0, 0, selects=True, analytic=False, text="(({0} > {1}) + ({0} == {1}) / 2)", latex=r"\left([{0} > {1}] + \frac{{1}}{{2}} [{0} = {1}]\right)", symbol=">", doc="1 where a > b, 1/2 where they are equal, NaN beside NaN, else 0: the derivative of maximum.")
 

@@ -445,7 +445,7 @@ def test_buffers_are_used_again() -> None:
 
     program, (number,) = recorded(function, [x])
     replay = Replay(program, {number: x})
-    homes = {a.__array_interface__["data"][0] for _, arguments in replay._main.calls[0] for a in arguments}
+    homes = {a.__array_interface__["data"][0] for _, arguments in replay._main.calls[0] for a in arguments if a.ndim}
     assert len(homes) <= 4
 
 
