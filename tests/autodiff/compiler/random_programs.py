@@ -11,6 +11,10 @@ What is allowed between the two is what rounding explains: the bound of ``roundi
 that for what the compiled program computes. Infinities and NaN stand in the same places. In a few programs some of the
 numbers are infinite, NaN or zero.
 
+One thing may differ, and is counted. What depends on parameters alone is computed once for all examples, and its
+derivative multiplies the sum of what they send back, not each by itself. Where that derivative is infinite, the sum of
+products may be inf - inf or 0 * inf, NaN, and the product with the sum infinite.
+
 A bound says little where it is large. So programs in which it exceeds 1e-10 of an output or a gradient are drawn again
 (and counted) after they, too, have been held to it.
 """
@@ -36,6 +40,7 @@ from autodiff.compiler.binding import BoundBlocks
 from autodiff.compiler.numba_backend import Tape
 from autodiff.compiler.program import Program
 from autodiff.compiler.reroll import reroll
+from autodiff.compiler.terms import SHARED, degrees_of
 from autodiff.trees import flatten, map_tree
 from tests.autodiff.compiler.random_functions import random_case
 from tests.autodiff.compiler.rounding import bounds
@@ -86,15 +91,19 @@ class Difference:
     relative: dict[tuple[str, int], float] = field(default_factory=dict)
     share: float = 0.0
     wrong: str = ""
+    infinite: bool = False  # a gradient by a parameter is infinite rather than NaN
 
-    def add(self, way: str, batch: int, what: str, found: Any, wanted: Any, allowed: Any) -> None:
-        """Compare two arrays."""
+    def add(self, way: str, batch: int, what: str, found: Any, wanted: Any, allowed: Any, once: bool = False) -> None:
+        """Compare two arrays; ``once``: gradients where parts of the program depend on parameters alone."""
         found, wanted = np.asarray(found, float), np.asarray(wanted, float)
         if found.shape != wanted.shape:
             self.wrong = self.wrong or f"{what} ({way}, batch {batch}) has shape {found.shape}, not {wanted.shape}"
             return
         with np.errstate(all="ignore"):
             same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
+            instead = np.isinf(found) & np.isnan(wanted) & once
+            self.infinite |= bool(instead.any())
+            same |= instead
             apart = np.where(same, 0.0, np.abs(found - wanted))
             wrong = ~same & ~(apart <= allowed + TINY)
             counted = apart > TINY
@@ -230,6 +239,7 @@ class Checked:
         self.fast = compile(case.function, backend=self.backend)
         entry = self.fast._entry((case.params, *case.batches), {})[0]
         self.program: Program = entry.program
+        self.once = has_shared_parts(self.program)
         arrays = np.random.default_rng(rng.getrandbits(64))
         self.P, self.X = case.vector, case.matrix
         self.seed = arrays.normal(size=(len(self.program.outputs), max(batches)))
@@ -260,7 +270,7 @@ class Checked:
     def compare(self, difference: Difference, way: str, batch: int, found: Sequence[Any]) -> None:
         """Note how far some outputs, dP and dX are from what is expected."""
         for (what, wanted, allowed), numbers in zip(self.expected[batch], found, strict=True):
-            difference.add(way, batch, what, numbers, wanted, allowed)
+            difference.add(way, batch, what, numbers, wanted, allowed, self.once and what == "dP")
 
     def run(self, public: int) -> Difference:
         """Both back ends on every batch, and the public function on one of so many examples."""
@@ -296,17 +306,25 @@ def compared(run: Run) -> Difference:
     program, P, X, seed = run
     difference = Difference()
     outputs, dP, dX = alone(run)
+    with np.errstate(all="ignore"):
+        dP = dP.sum(axis=1)
     bound = bounds(program, P, X, seed)
     allowed = 2 * bound.outputs, 2 * bound.of_dP(X.shape[1]), 2 * bound.dX
     ways = {
         "numpy": by_blocks(reroll(program), P, X, seed),
         "numba": Tape(program, True, True).value_and_grad(P, X, seed),
     }
+    once = has_shared_parts(program)
     for way, found in ways.items():
-        wanted = outputs, dP.sum(axis=1), dX
+        wanted = outputs, dP, dX
         for what, *numbers in zip(("outputs", "dP", "dX"), found, wanted, allowed, strict=True):
-            difference.add(way, X.shape[1], what, *numbers)
+            difference.add(way, X.shape[1], what, *numbers, once and what == "dP")
     return difference
+
+
+def has_shared_parts(program: Program) -> bool:
+    """Whether operations depend on parameters alone."""
+    return any(op is not None and degree == SHARED for op, degree in zip(program.ops, degrees_of(program), strict=True))
 
 
 def by_blocks(blocks: Any, P: Any, X: Any, seed: Any) -> tuple[Any, Any, Any]:
@@ -358,7 +376,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
-    began, again, within, wrong, instructions = time.perf_counter(), 0, 0, 0, 0
+    began, again, within, wrong, instructions, infinite = time.perf_counter(), 0, 0, 0, 0, 0
     relative: Counter[tuple[str, int]] = Counter()
     share = unsure = 0.0
     with get_context("spawn").Pool(options.jobs) as pool:
@@ -370,6 +388,7 @@ def main() -> int:
                 relative[key] = max(relative[key], worst)
             within += max(outcome.difference.relative.values()) <= CLOSE
             share, unsure = max(share, outcome.difference.share), max(unsure, outcome.unsure)
+            infinite += outcome.difference.infinite
             if outcome.difference.wrong:
                 wrong += 1
                 print(outcome.difference.wrong, flush=True)
@@ -379,6 +398,7 @@ def main() -> int:
     for way in sorted({way for way, _ in relative}):
         print(f"  {way:26}", *[f"batch {b}: {relative[way, b]:.1e}  " for b in BATCHES])
     print(f"{within} programs differ nowhere by more than {CLOSE}")
+    print(f"{infinite} have the gradient of a parameter that is infinite rather than NaN")
     print(f"largest bound, relative to the number: {unsure:.1e}; largest share of a bound that was used: {share:.2f}")
     return 1 if wrong else 0
 

@@ -179,17 +179,40 @@ def unreached(p, x):
     return inner[0].detach() + inner[1] * inner[2]
 
 
+def no_negative_zero(p, x):
+    """Rounding gives 0.0, of which 1 / 0.0 is inf."""
+    return 1 / ad.silu(ad.ceil(x[0] * -0.1)) + p[0] * x[1] + p[1] * x[2]
+
+
 def alone_in_a_list(p, x):
     return [p[0] * x[0] + p[1] * x[2]]
 
 
+FOUND = [windows, stopped_first, flat, compared_numbers, unreached, no_negative_zero, alone_in_a_list]
+
+
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize("batch", [1, 7])
-@pytest.mark.parametrize("function", [windows, stopped_first, flat, compared_numbers, unreached, alone_in_a_list])
+@pytest.mark.parametrize("function", FOUND)
 def test_faults_that_were_found(function, batch, backend):
     case = Case("", function, [0.6, 0.4], (np.random.default_rng(1).uniform(0.1, 2, (batch, 3)),))
-    difference = Checked(case, random.Random(0), (batch,)).run(batch)
+    checked = Checked(case, random.Random(0), (batch,))
+    checked.fast = compile(function, backend=backend)
+    assert not checked.run(batch).wrong
+
+
+def test_a_gradient_may_be_infinite_rather_than_nan():
+    """w * w is computed once: its derivative inf times a sum, where eager adds inf and -inf."""
+    case = Case("", lambda p, x: p[0] * p[0] * x[0], [np.inf], (np.random.default_rng(0).normal(size=(7, 1)),))
+    checked = Checked(case, random.Random(0), (7,))
+    difference = checked.run(7)
+    assert np.isnan(checked.expected[7][1][1]).all()
+    assert difference.infinite
     assert not difference.wrong
+    for numbers in ([0.0], [1e300]):
+        other = Difference()
+        checked.compare(other, "changed", 7, [checked.expected[7][0][1], np.array(numbers), checked.expected[7][2][1]])
+        assert other.wrong
 
 
 # ── the bounds ───────────────────────────────────────────────────────────────────────────────────────
