@@ -170,8 +170,13 @@ def one_number_at_a_time(layers: Any, points: Array, sides: Array, folder: Path)
 def train_slowly(layers: Any, points: Array, sides: Array, operations: int) -> tuple[list[float], float]:
     """A few steps of training, point by point; returns the losses, and the seconds for all gradients of one step."""
     tell(f"""
-        Now train it: {POINTS} points, one after the other, then a step with the mean of their gradients.
+        Now train it. The optimizer takes all Values in one list, which flatten of autodiff.trees makes:
 
+          optimizer = Adam(flatten(layers)[0], learning_rate={RATE})
+
+        Each step takes all {POINTS} points, one after the other, and follows the mean of their gradients:
+
+          optimizer.zero_grad()
           for point, side in zip(points, sides):
               (loss(layers, point, side) / {POINTS}).backward()
           optimizer.step()
@@ -211,7 +216,11 @@ def what_is_found(
         """)
     lines = str(fast.program(layers, points, sides)).splitlines()
     print("\n".join(f"  {line}" for line in [*lines[:8], "    ...", *lines[-4:]]) + "\n")
-    tell("""
+    given = len(flatten(layers)[0]) + 3
+    tell(f"""
+        Leaves are the numbers that are given: the weights, which all points share, and the two coordinates and the
+        side, which vary from point to point. They are v0 to v{given - 1}, so the first result is v{given}.
+
         From now on loss itself is not needed: to compute it for another point, go through the list. But a list is not
         yet quick, if every line is about one number.
 
@@ -243,7 +252,9 @@ def what_is_found(
     drawing = viz.draw(graph, title=title, layout="builtin", direction="LR").save(folder / "compiled_blocks.svg")
     tell(f"""
         {boxes}: three for each layer, tanh(W @ x + b), and two for the loss. That fits a picture. It shows the same
-        first point, with the same numbers as before: the loss {graph.item():.6f}, and below each W all its gradients.
+        first point, with the same numbers as before: the loss is {graph.item():.6f}. A box has a cell for each of its
+        numbers, and to the right one for each gradient: orange is above 0, blue with a dash is below. So all gradients
+        of a W stand in its box.
         """)
     print(f"The graph, re-rolled: {drawing}\n")
     return boxes, drawing
@@ -261,14 +272,16 @@ def the_same_gradients(fast: Any, layers: Any, points: Array, sides: Array) -> f
         gradients.append(np.array([w.grad for w in weights]))
     difference = float(abs(gradients[1] - gradients[0]).max() / abs(gradients[0]).max())
     tell(f"""
-        Is it the same? In the loop of Part 1, two lines become one:
+        Is it the same? In a step of Part 1, the loop becomes one line:
 
+          optimizer.zero_grad()
           fast.backward(layers, points, sides)
           optimizer.step()
 
-        Take the same first weights, all {POINTS} points, and compare the {len(weights)} gradients. The largest
-        difference, relative to the largest gradient: {difference:.0e}. (It is not always 0, because sums are taken in
-        another order, and the last of 16 digits can round differently.)""")
+        fast.backward takes all points at once, and the mean of their losses by itself: / {POINTS} is not needed. Take
+        the same first weights, all {POINTS} points, and compare the {len(weights)} gradients. The largest difference,
+        relative to the largest gradient: {difference:.0e}. (It is not always 0, because sums are taken in another
+        order, and the last of 16 digits can round differently.)""")
     return difference
 
 
@@ -351,11 +364,15 @@ def how_long(fast: Any, layers: Any, points: Array, sides: Array, slow: float) -
     print()
     ratio = together[others[1]] / together[others[2]]
     tell(f"""
-        What is fair to say? Tracing and compiling took {duration(once)}, once. For one point alone there is least to
-        gain: a call has its price, however little there is to do, and so has reading {len(flatten(layers)[0])} Values
-        one by one, and writing their gradients back. The more points at once, the better. NumPy by hand is what
-        somebody writes who finds the matrices without help, and the derivatives too: a dozen lines, each of which can
-        be wrong. The compiled network takes {ratio:.1f} times as long as that, and nobody had to write it.""")
+        In the third row the weights are arrays, in the same list of dicts. An array has no .grad, so there the call is
+        value, gradients = fast.value_and_grad(arrays, points, sides), and the gradients are such a list again.
+
+        What is fair to say? Tracing and compiling took {duration(once)}, once. (The first compiled function of a
+        program takes about a second more: the compiler has to be loaded.) For one point alone there is least to gain: a
+        call has its price, however little there is to do, and so has reading {len(flatten(layers)[0])} Values one by
+        one, and writing their gradients back. The more points at once, the better. NumPy by hand is what somebody
+        writes who finds the matrices without help, and the derivatives too: a dozen lines, each of which can be wrong.
+        The compiled network takes {ratio:.1f} times as long as that, and nobody had to write it.""")
     return seconds
 
 

@@ -39,9 +39,10 @@ def forecast_the_sun(
 
     tell(f"""
         The task is that of the lesson sunspots, with all that was chosen there: from the roots of {WINDOW} years (their
-        square roots, scaled) forecast the next year; learn from 1700 to 1920; the test is from 1956 on. A forecast is
-        the mean of a committee of {MEMBERS} networks, which differ in their first weights. In the lesson sunspots they
-        are made of matrices. Here every weight is a Value, and the training is the loop of Part 3.
+        square roots, scaled) forecast the next year; learn from 1700 to 1920; validate on 1921 to 1955; the test is
+        from 1956 on. A forecast is the mean of a committee of {MEMBERS} networks, which differ in their first weights.
+        In the lesson sunspots they are made of matrices. Here every weight is a Value, and the training is the loop of
+        Part 3.
         """)
     ask = compile(lstm)
     windows = sun.scaled(sun.windows())
@@ -133,10 +134,14 @@ def draw_the_lstm(fast: Any, X: Array, y: Array, folder: Path) -> Path:
     )
     drawing = picture.save(folder / "compiled_lstm.svg")
     tell(f"""
-        Compiled, {blocks.program(BATCH).instructions} operations are left, on blocks of {HIDDEN}, 16 or 32 numbers. In
-        the picture the years are in a row, and one of them is open. Look for U @ h, all four gates at once; for the
-        gates, which [ ] cuts out of it; for c = f · c + i · g; and for h = o · tanh(c). What W makes of x needs no
-        memory: so all {X.shape[1]} years are computed at once, in front of the row.
+        Compiled, {blocks.program(BATCH).instructions} operations are left, most of them on blocks of {HIDDEN},
+        {2 * HIDDEN} or {4 * HIDDEN} numbers. In the picture the years are in a row, and one of them is open. Two boxes
+        compute nothing: [ ] cuts a part out of a block, and reshape arranges the same numbers in other rows.
+
+        Look in the open year for @, which is U @ h for all four gates at once. When + has added the rest, [0:{HIDDEN}]
+        is that of i; f, g and o follow. (i and f both need σ, so one σ makes both, of [0:{2 * HIDDEN}].) Then look for
+        c = f · c + i · g, and for h = o · tanh(c). What W makes of x needs no memory: so all {X.shape[1]} years are
+        computed at once, in front of the row.
         """)
     print(f"The graph, re-rolled: {drawing}\n")
     return drawing

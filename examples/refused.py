@@ -72,6 +72,12 @@ def what_is_refused() -> list[str]:
     tell("The exp of autodiff is for Values too:")
     print(indent(getsource(staying), "  "))
     compare(staying, params, X, y)
+    tell("""
+        The same holds for all else that one example does not show: an index that is computed, or a label (scores[k]);
+        random numbers; a counter or a list that the function changes. Each is refused, and the message says what to
+        write instead. Little is let through, and it is good to know it. A print happens once, for the first point,
+        when the trace is made. The time, a random generator that the function makes for itself, and a text that is made
+        of a number stay what they were then. Where that changes the result, compile(loss, check=True) notices it.""")
     return said
 
 

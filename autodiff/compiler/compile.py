@@ -53,10 +53,10 @@ def compile(
         and ``blocks`` (what was found in it; ``blocks(...).graph()`` is drawn); and ``cache_info``.
 
     What the function reaches otherwise: Values and Tensors are read at every call; numbers, lists, arrays and settings
-    of objects are compared at every call, and where one has changed the function is traced again. Give large arrays
-    as arguments. What a trace of one example cannot show is refused. Two things are not noticed: ``print`` happens
-    once, at the trace; and the time, or a random generator that the function makes anew, stays what it was then. The
-    second is found by ``check=True``.
+    of objects are compared at every call, and where one has changed the function is traced again. Give large arrays as
+    arguments. What a trace of one example cannot show is refused. Not noticed are a text that is made of a number (so
+    ``print`` happens once, at the trace), the time, and a random generator that the function makes anew: they stay what
+    they were then. Where that changes the result, ``check=True`` finds it.
 
     >>> import numpy as np
     >>> from autodiff import compile
