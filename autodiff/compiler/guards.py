@@ -175,7 +175,8 @@ class Guards:
         code = thing.__code__
         if is_foreign_file(code.co_filename):
             if os.path.abspath(code.co_filename).startswith(_OURS) and thing.__closure__:  # it may hold others
-                self._push((content, path) for content in map(_content, thing.__closure__))
+                contents = map(_content, thing.__closure__)  # beside what it keeps on purpose, by list.append
+                self._push((x, path) for x in contents if not isinstance(x, types.BuiltinMethodType))
             return
         loaded, names, imported = _names_in(code)
         self._names |= names
