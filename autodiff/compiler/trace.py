@@ -183,7 +183,7 @@ class _Tracer(Recorder, Tracer):
                 return
             raise self._refuse(refusals.leaves_trace(node, node.name(), how))
         if self.depends[number]:
-            if node in self.captured and not node.requires_grad:
+            if not node.requires_grad and any(node is x for x in self.captured):  # == between nodes is looked at too
                 self.guards.read(node)
                 return
             raise self._refuse(refusals.leaves_trace(node, self._shown(number), how))
