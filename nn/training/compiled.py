@@ -7,7 +7,9 @@ From then on batches run through them, and the model is not called any more.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 
 import autodiff
 from autodiff import Node, Tensor, TraceError, Value
+from autodiff.compiler.program import Program
 from autodiff.context import current
 from autodiff.hooks import has_hooks
 from nn.lookup import Function
@@ -37,6 +40,26 @@ class RefusedError(Exception):
         self.outputs = outputs
 
 
+_kept: ContextVar[list[Any]] = ContextVar("kept")  # what a model gives while it is traced
+
+
+@contextmanager
+def keeping() -> Iterator[list[Any]]:
+    """The outputs of the models that are called inside by :func:`kept`: also where the trace is refused then."""
+    outputs: list[Any] = []
+    token = _kept.set(outputs)
+    try:
+        yield outputs
+    finally:
+        _kept.reset(token)
+
+
+def kept(outputs: Any) -> Any:
+    """The same outputs, remembered. Not where the traced function could reach them: it is to change nothing."""
+    _kept.get().append(outputs)
+    return outputs
+
+
 class Forward:
     """What a model of single numbers gives for rows.
 
@@ -50,14 +73,10 @@ class Forward:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self._kept: list[Any] = []
-        keep = self._kept.append
 
         def forward(row: list[Value]) -> Any:
             outputs = model(row)
-            outputs = outputs if isinstance(outputs, Node) else list(outputs)
-            keep(outputs)
-            return outputs
+            return kept(outputs if isinstance(outputs, Node) else list(outputs))
 
         # Not the tape of numba: a network is quick as blocks, and a first training would wait for its machine.
         self._compiled = autodiff.compile(forward, in_axes=0, of=Value, backend="numpy", maxsize=KEPT)
@@ -72,20 +91,19 @@ class Forward:
         if current()[2] is not None:
             raise RefusedError(TraceError("every operation is observed here, so that each has to be computed"), [])
         before = random.getstate(), np.random.get_state()
-        self._kept.clear()
-        try:
-            entry, _ = self._compiled._entry((X,), {})
-        except Exception as error:  # an error of the model itself comes again where it goes eagerly
-            if not self._kept:
-                random.setstate(before[0])
-                np.random.set_state(before[1])
-            raise RefusedError(error, list(self._kept)) from error
+        with keeping() as outputs:
+            try:
+                entry, _ = self._compiled._entry((X,), {})
+            except Exception as error:  # an error of the model itself comes again where it goes eagerly
+                if not outputs:
+                    random.setstate(before[0])
+                    np.random.set_state(before[1])
+                raise RefusedError(error, outputs) from error
         traced = self._traced.get(entry)
         if traced is None:
             if len(self._traced) >= KEPT:
                 self._traced.clear()
             traced = self._traced[entry] = Traced(entry)
-        self._kept.clear()
         return traced
 
     def outputs(self, X: NDArray[Any]) -> NDArray[Any]:
@@ -112,17 +130,19 @@ class Traced:
             )
         self.parameters: list[Any] = list(entry.trace.captured)
         self._carried = [p.requires_grad for p in self.parameters]
-        self._outputs = [outputs] if self.single else outputs
+        self._count = 1 if self.single else len(outputs)
         self._reached: dict[tuple[int, ...], Any] = {}
         self.switches = not _DYNAMIC.isdisjoint(entry.trace.guards._names)
         self._batches: dict[tuple[int, bool], Batch] = {}
 
     def trained(self, outputs: Sequence[int] | None = None) -> Any:
         """Which parameters a gradient flows to from these outputs, or from all: their places, as an index."""
-        key = tuple(range(len(self._outputs)) if outputs is None else outputs)
+        key = tuple(range(self._count) if outputs is None else outputs)
         if key not in self._reached:
-            reached = leaves_of([self._outputs[k] for k in key])
-            places = [i for i, p in enumerate(self.parameters) if p in reached]
+            program = self.entry.program
+            leaves = zip(program.shared, self._carried, strict=True)
+            found = reached(program, key)
+            places = [i for i, (leaf, carries) in enumerate(leaves) if carries and leaf in found]
             every = len(places) == len(self.parameters)
             self._reached[key] = slice(0, len(places)) if every else np.array(places, np.intp)
         return self._reached[key]
@@ -232,17 +252,12 @@ def gradients_of(leaves: list[Any]) -> tuple[NDArray[Any], list[int]]:
     return array[:, 0] if isinstance(leaves[0], Node) else array, seen
 
 
-def leaves_of(outputs: list[Any]) -> set[Any]:
-    """The leaves to which a gradient flows from the outputs."""
-    found: set[Any] = set()
-    seen: set[Any] = set(outputs)
-    stack = [y for y in outputs if y.requires_grad]
+def reached(program: Program, outputs: Sequence[int]) -> set[int]:
+    """The values of a program that a gradient flows to from these of its outputs."""
+    found = {program.outputs[k] for k in outputs} - set(program.stopped)
+    stack = list(found)
     while stack:
-        node = stack.pop()
-        if node.is_leaf:
-            found.add(node)
-            continue
-        fresh = [x for x in node.inputs if x.requires_grad and x not in seen]
-        seen.update(fresh)
+        fresh = set(program.args[stack.pop()]) - found - program.stopped
+        found |= fresh
         stack += fresh
     return found

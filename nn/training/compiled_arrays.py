@@ -14,7 +14,7 @@ from autodiff.compiler.numpy_backend import Replay
 from autodiff.context import current
 from autodiff.hooks import has_hooks
 from nn.checks import head
-from nn.training.compiled import RefusedError, leaves_of
+from nn.training.compiled import RefusedError, keeping, kept, reached
 
 KEPT = 4  # shapes of batches: whole ones and the last, and others where a callback changes the model
 
@@ -32,13 +32,9 @@ class ArrayForward:
     def __init__(self, model: Any) -> None:
         self.model = model
         self._restless = [module for module in _modules(model) if _changes_in_training(module)]
-        self._kept: list[Any] = []
-        keep = self._kept.append
 
         def forward(x: Tensor) -> Any:
-            outputs = model(x)
-            keep(outputs)
-            return outputs
+            return kept(model(x))
 
         self._compiled = autodiff.compile(forward, in_axes=None, of=Tensor, maxsize=KEPT)
         self._batches: dict[Any, ArrayBatch] = {}
@@ -55,17 +51,16 @@ class ArrayForward:
             if module.training and getattr(module, "p", None) != 0:
                 what = f"{head(module)} draws random numbers or keeps averages in training"
                 raise RefusedError(TraceError(f"{what}, which the replay of a trace would not do"), [])
-        self._kept.clear()
-        try:
-            entry, _ = self._compiled._entry((X,), {})
-            batch = self._batches.get(entry)
-            if batch is None:
-                if len(self._batches) >= KEPT:
-                    self._batches.clear()
-                batch = self._batches[entry] = ArrayBatch(entry)
-        except Exception as error:  # an error of the model itself comes again where it goes eagerly
-            raise RefusedError(error, list(self._kept)) from error
-        self._kept.clear()
+        with keeping() as outputs:
+            try:
+                entry, _ = self._compiled._entry((X,), {})
+                batch = self._batches.get(entry)
+                if batch is None:
+                    if len(self._batches) >= KEPT:
+                        self._batches.clear()
+                    batch = self._batches[entry] = ArrayBatch(entry)
+            except Exception as error:  # an error of the model itself comes again where it goes eagerly
+                raise RefusedError(error, outputs) from error
         for p in batch.parameters:
             if has_hooks(p):
                 raise RefusedError(TraceError(f"{p.name()} has a gradient hook, which would not be called"), [])
@@ -86,13 +81,13 @@ class ArrayBatch:
             raise TraceError("the model gives no Tensor with an output for each sample")
         self.parameters: list[Any] = list(entry.trace.captured)
         self.carried = [p.requires_grad for p in self.parameters]
-        reached = leaves_of([outputs])
+        found = reached(program, [0])
         self._arrays = [np.array(sample) for sample in entry.samples]
         leaves = dict(zip(program.shared, self._arrays, strict=True))
         self._moved = []  # parameters beside the arrays for their gradients
         gradients = {}
         for number, p in zip(program.shared[1:], self.parameters, strict=True):
-            if p in reached:
+            if p.requires_grad and number in found:
                 gradients[number] = np.zeros_like(p.data)
                 self._moved.append((p, gradients[number]))
         self._seed = np.ones_like(outputs.data)
