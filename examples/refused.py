@@ -76,8 +76,9 @@ def what_is_refused() -> list[str]:
         The same holds for all else that one example does not show: an index that is computed, or a label (scores[k]);
         random numbers; a counter or a list that the function changes. Each is refused, and the message says what to
         write instead. Little is let through, and it is good to know it. A print happens once, for the first point,
-        when the trace is made. The time, a random generator that the function makes for itself, and a text that is made
-        of a number stay what they were then. Where that changes the result, compile(loss, check=True) notices it.""")
+        when the trace is made. The time, and a random generator that the function makes for itself, stay what they were
+        then; compile(loss, check=True) notices that. And a set or a dict is asked for the Value, not for its number:
+        k in {1, 2} is false, and table.get(k) finds nothing. where(equal(k, 1), ...) asks for the number.""")
     return said
 
 

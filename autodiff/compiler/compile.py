@@ -32,7 +32,8 @@ def compile(
             ``parameters()``. An array stands for nested lists of numbers. Left out, ``compile`` is a decorator.
         in_axes: for each argument the axis of the batch, or None where all examples share it; one for all; or, for
             an argument that is a list or dict, as many in the same structure. "auto": the first argument is shared,
-            the others have their examples along axis 0.
+            the others have their examples along axis 0. With a learning constant as the fourth argument, write
+            ``in_axes=(None, 0, 0, None)``; with a function of the example alone, ``in_axes=0``.
         of: ``Value`` or ``Tensor``, what the function computes with. By default the first call decides: Tensor, if
             there is a Tensor among the arguments; Value, if there is a Value or a number or something is batched;
             else Tensor.
@@ -54,9 +55,13 @@ def compile(
 
     What the function reaches otherwise: Values and Tensors are read at every call; numbers, lists, arrays and settings
     of objects are compared at every call, and where one has changed the function is traced again. Give large arrays as
-    arguments. What a trace of one example cannot show is refused. Not noticed are a text that is made of a number (so
-    ``print`` happens once, at the trace), the time, and a random generator that the function makes anew: they stay what
-    they were then. Where that changes the result, ``check=True`` finds it.
+    arguments. What a trace of one example cannot show is refused. Not noticed are the time, and a random generator that
+    the function makes anew: they stay what they were then, and ``check=True`` finds it. ``print`` happens once, at the
+    trace.
+
+    The numbers of an example come as Values, and what asks for an object rather than for its number is answered for the
+    Value, without a word: ``k in {1, 2}``, ``table.get(k)``, ``str(k)``, ``isinstance(k, int)``, and ``a == b`` of two
+    of them, which is whether they are the same node. Write ``equal(a, b)`` and ``where`` instead.
 
     >>> import numpy as np
     >>> from autodiff import compile

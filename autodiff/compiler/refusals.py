@@ -175,8 +175,8 @@ def has_hooks(node: Any) -> TraceError:
 def raised_inside(function: Callable[..., Any], kind: type) -> str:
     """What to add to an error of the function itself."""
     shape = (
-        "it sees one example, so what is batched comes without its axis of examples, and an array as nested lists of"
-        " Values; "
+        "it sees one example, so what is batched comes without its axis of examples, numbers as Values, and arrays as"
+        " nested lists of them; "
         if kind.__name__ == "Value"
         else ""
     )
