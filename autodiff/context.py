@@ -169,6 +169,23 @@ def observe(observer: Observer) -> _Recording:
     return _Recording(observer=observer)
 
 
+_differentiated: ContextVar[int | None] = ContextVar("differentiated", default=None)
+differentiated_since = (
+    _differentiated.get
+)  # the tick at which the outermost grad, vjp, ... of this context began, or None
+
+
+@contextmanager
+def differentiating(start: int) -> Iterator[None]:
+    """A function is being differentiated: what is computed inside from its arguments must stay in the graph."""
+    since = differentiated_since()
+    token = _differentiated.set(start if since is None else since)
+    try:
+        yield
+    finally:
+        _differentiated.reset(token)
+
+
 @contextmanager
 def silent() -> Iterator[None]:
     """Switch NumPy's warnings off for all operations inside, instead of for each by itself: for loops of small ones.

@@ -58,6 +58,23 @@ def holds_no_array(data: Any, dtype: Any) -> TypeError:
     return TypeError(f"Tensor holds numbers, such as Tensor([1.0, 2.0]), and was given {str(data)[:60]!r} ({dtype})")
 
 
+def randomness_of_the_machine() -> TraceError:
+    """A compiled function reaches a random.SystemRandom."""
+    return TraceError(
+        "a compiled function reaches a random.SystemRandom, and a trace would draw from it once and for all; draw"
+        " outside, and give the numbers as an argument"
+    )
+
+
+def lost_in_compiled(node: Any) -> TraceError:
+    """A compiled function, which answers with plain numbers, was given a node whose gradient flows on."""
+    return TraceError(
+        f"a compiled function answers with plain numbers, so the gradient that flows through {node.name()} would be"
+        " lost; compile the whole function, or call the one that was compiled, fast.__wrapped__(...), or give"
+        " .detach() or plain numbers"
+    )
+
+
 def needs_array(op: Any) -> TypeError:
     """An operation on arrays was given Values."""
     return TypeError(

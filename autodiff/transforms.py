@@ -18,7 +18,7 @@ import numpy as np
 
 from autodiff.backprop import drain, newest_first
 from autodiff.chain import seed_of
-from autodiff.context import enable_grad, look, tracing
+from autodiff.context import differentiating, enable_grad, look, tracing
 from autodiff.graph import Node, tick
 from autodiff.hooks import hooked
 from autodiff.primitives.elementwise import identity, multiply
@@ -126,7 +126,7 @@ class _Call:
         chosen = [args[p] for p in positions]
         given, self.rebuild = flatten(chosen[0] if single else tuple(chosen))
         start = tick()
-        with enable_grad():
+        with enable_grad(), differentiating(start):
             self.leaves = [as_leaf(x) for x in given]
             rebuilt = self.rebuild(self.leaves)
             full = list(args)

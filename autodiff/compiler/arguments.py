@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.compiler.lending import LARGE
-from autodiff.errors import TraceError, describe
+from autodiff.errors import TraceError, describe, lost_in_compiled
 from autodiff.graph import Node
 from autodiff.tensor import Tensor
 from autodiff.value import Value
@@ -395,13 +395,23 @@ def numbers_of(nodes: Any) -> list[float]:
     """The numbers that Values hold now.
 
     Raises:
-        TraceError: one of them is exact or complex.
+        TraceError: one of them is exact or complex, or was computed.
     """
+    if any([node._a is not None for node in nodes]):
+        raise lost_in_compiled(next(node for node in nodes if node._a is not None))
     numbers = [node._held for node in nodes]
     if not set(map(type, numbers)) <= {float}:
         odd = next(x for x in numbers if type(x) is not float)
         raise TraceError(f"compiled functions compute with floats, and a Value holds {describe(odd)}; write float(...)")
     return numbers
+
+
+def check_none_is_lost(found: list[Any], since: int) -> None:
+    """Raise where a run has a node that a surrounding ``grad`` or ``vjp`` made, and therefore follows."""
+    for run in found:
+        for x in run if isinstance(run, list | tuple) else (run,):
+            if isinstance(x, Node) and x.requires_grad and x.clock > since:
+                raise lost_in_compiled(x)
 
 
 class Filler:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autodiff.compiler.arguments import Run, Tree, collect, collect_batch
+from autodiff.compiler.arguments import Run, Tree, check_none_is_lost, collect, collect_batch
 from autodiff.compiler.backends import BACKENDS
 from autodiff.compiler.checking import check
 from autodiff.compiler.collector import collector_resting
@@ -23,7 +23,7 @@ from autodiff.compiler.program import Program
 from autodiff.compiler.refusals import called_inside, needs_one_output
 from autodiff.compiler.tensors import Array
 from autodiff.compiler.trace import Example, Trace
-from autodiff.context import tracing
+from autodiff.context import differentiated_since, tracing
 from autodiff.errors import TraceError
 from autodiff.tensor import Tensor
 from autodiff.value import Value
@@ -201,6 +201,8 @@ class Compiled:
                 self._static_key(x, key, name)
             else:
                 collect(x, found, key)
+        if (since := differentiated_since()) is not None:
+            check_none_is_lost(found, since)
         last_key, last = self._last
         if key == last_key and last.trace.guards.hold():
             self._hits += 1

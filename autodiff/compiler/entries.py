@@ -17,6 +17,7 @@ from autodiff.compiler.program import Program
 from autodiff.compiler.trace import Trace
 from autodiff.errors import TraceError
 from autodiff.graph import Node
+from autodiff.hooks import hooked
 from autodiff.value import Value
 
 _KEPT = 16  # sizes of batch whose replays are kept, of each kind
@@ -121,6 +122,7 @@ class Scalar:
 def _add(nodes: Any, gradients: Any) -> None:
     for node, gradient in zip(nodes, gradients, strict=True):
         if node.requires_grad:
+            gradient = gradient if node._notes is None else hooked(node, gradient)
             node.grad = gradient if node.grad is None else node.grad + gradient
 
 

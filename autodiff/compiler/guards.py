@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.errors import randomness_of_the_machine
 from autodiff.graph import Node
 from autodiff.primitives.row import Primitive
 
@@ -234,6 +235,8 @@ class Guards:
         self.during.append((_same_numpy_state, thing, _numpy_state(thing), path))
 
     def _random(self, thing: Any, path: Path) -> None:
+        if isinstance(thing, random.SystemRandom):  # its numbers are the machine's, and it has no state to compare
+            raise randomness_of_the_machine()
         self.during.append((_same_state, thing, thing.getstate(), path))
 
     def _attributes(self, thing: Any, path: Path, asked: set[str]) -> None:

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.primitives import BUILT_IN
+from autodiff.primitives.row import Primitive
+
 Array = Any  # a NumPy array of any shape and dtype
 
 
@@ -104,6 +107,8 @@ class Plan:
         return None if part is None else self._known.setdefault((op, (value,), key_of(params)), part)
 
     def _part(self, value: int, op: Any, params: dict[str, Any], sample: Array | None = None) -> int | None:
+        if isinstance(op, Primitive) and op not in BUILT_IN:
+            return None  # what is its input at some numbers may be something else at others
         whole = self.samples[value]
         part = op.view(whole, **params) if op.view else op.array(whole, **params) if sample is None else sample
         if not isinstance(part, np.ndarray) or not np.may_share_memory(part, whole):

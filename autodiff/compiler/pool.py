@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable
 from threading import RLock
 from typing import Any
 
+_IDLE = 8  # of a kind: as many as are used at once, more or less
+
 
 class Pool:
     """Idle replays by what they are for (the size of the batch); the kind that was made first is let go.
@@ -47,7 +49,8 @@ class Pool:
                 idle = self._idle.setdefault(kind, [])
                 while len(self._idle) > self.maxsize:
                     del self._idle[next(iter(self._idle))]
-        idle.append(replay)
+        if len(idle) < _IDLE:
+            idle.append(replay)
 
     def __len__(self) -> int:
         return sum(map(len, list(self._idle.values())))

@@ -13,7 +13,7 @@ from autodiff.compiler.outputs import layout, parts_of
 from autodiff.compiler.passes import simplify
 from autodiff.compiler.pool import Pool
 from autodiff.compiler.trace import Trace
-from autodiff.errors import TraceError
+from autodiff.errors import TraceError, lost_in_compiled
 from autodiff.graph import Node
 from autodiff.tensor import Tensor
 from autodiff.trees import flatten
@@ -196,6 +196,8 @@ class _Bound:
             if type(given) is Tensor:
                 data = given._held
                 if held[place] is not data:
+                    if given._a is not None:
+                        raise lost_in_compiled(given)
                     np.copyto(self.arrays[place], data)
                     held[place] = data
             elif type(place) is int:

@@ -16,4 +16,17 @@ FUNCTIONS |= {
     "linalg.norm": linalg.norm_of_numpy,
 }
 
-__all__ = ["FUNCTIONS", "TABLE", "Primitive", "elementwise", "linalg", "primitive", "reductions", "shapes", "windows"]
+BUILT_IN = frozenset(TABLE.values())  # of rows that others add nothing is known but what they say
+
+__all__ = [
+    "BUILT_IN",
+    "FUNCTIONS",
+    "TABLE",
+    "Primitive",
+    "elementwise",
+    "linalg",
+    "primitive",
+    "reductions",
+    "shapes",
+    "windows",
+]

@@ -530,3 +530,24 @@ def test_comparisons_that_are_compared(function):
     assert same(W, X).tolist() == [2.0, -1.0, 1.5]
     found = compile(lambda w, x: w[0] * x * [w[1], x, w[0]].index(w[0]))  # numbers are found by what they are
     assert found(W, X).tolist() == (2 * W[0] * X).tolist()
+
+
+# ── what would get lost outside of a trace ───────────────────────────────────────────────────────────
+def test_a_gradient_that_would_be_lost_in_plain_numbers():
+    fast = compile(lambda w, x: w * x * x, in_axes=None)
+    w = Value(2.0)
+    for lost in (
+        lambda: fast(w * w, 3.0),
+        lambda: fast.grad([w, w * 2], 3.0),
+        lambda: grad(lambda w: w * fast(w, 3.0))(2.0),
+    ):
+        with pytest.raises(TraceError, match=r"compiled function answers with plain numbers.*__wrapped__"):
+            lost()
+    assert fast((w * w).detach(), 3.0) == fast(4.0, 3.0) == 36.0
+    assert grad(lambda v: v * fast(w, 3.0))(2.0) == 18.0  # w is a parameter from outside: nothing flows to it here
+
+
+def test_random_numbers_of_the_machine():
+    source = random.SystemRandom()
+    with pytest.raises(TraceError, match="SystemRandom"):
+        compile(lambda w: w * source.random())(2.0)
