@@ -170,8 +170,11 @@ class _Scattered:
             self.rest = np.flatnonzero(~self.taken)
         if self.rest.size:
             self.total[self.rest] = 0
-        for index, gradient, once in self.others:
-            if once:
-                self.total[index] += gradient
-            else:
-                np.add.at(self.total, index, gradient)
+        if not self.others:
+            return
+        with np.errstate(all="ignore"):  # inf and NaN are answers here
+            for index, gradient, once in self.others:
+                if once:
+                    self.total[index] += gradient
+                else:
+                    np.add.at(self.total, index, gradient)
