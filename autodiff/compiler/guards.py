@@ -242,7 +242,8 @@ class Guards:
     def _attributes(self, thing: Any, path: Path, asked: set[str]) -> None:
         """Remember those attributes that some code asks for; all of them, where that cannot be told."""
         held = _attributes_of(thing)
-        everything = _extends_ours(type(thing)) or (self._names & _ANY_ATTRIBUTE and not isinstance(thing, type))
+        kind: Any = type(thing)
+        everything = _extends_ours(kind) or (self._names & _ANY_ATTRIBUTE and not isinstance(thing, type))
         if everything and hasattr(thing, "__dict__"):
             if "all of them" not in asked:
                 asked.add("all of them")
@@ -409,7 +410,7 @@ def _is_foreign(kind: type) -> bool:
 
 
 @functools.lru_cache(maxsize=1024)
-def _extends_ours(kind: type) -> bool:
+def _extends_ours(kind: Any) -> bool:
     """Whether it is a class of this project or derived from one: what that asks for is not looked through."""
     return any(os.path.abspath(_file_of(base)).startswith(_OURS) for base in kind.__mro__[:-1])
 

@@ -46,6 +46,11 @@ _GRADIENT = (
 # What stands before the colon is how the engine calls the way out; the first that fits is taken.
 _ADVICE = {
     "bool()": ("branching on a traced number", _CHOICE),
+    "hash()": (
+        "a traced number looked up in a dictionary or a set",
+        "a node is found by its identity, not by its number. Write where(equal(x, 1), this, that) for a choice; what is"
+        " the same for all examples can be a plain number",
+    ),
     "==": (
         "a traced number compared by ==",
         "a node is equal only to itself, and a trace follows one example. Write equal(a, b) to compare the numbers of"

@@ -18,11 +18,13 @@ from autodiff.compiler.guards import Guards
 from autodiff.compiler.program import Program, Recorder
 from autodiff.context import Tracer, enable_grad, observe, silent, traced_by
 from autodiff.errors import TraceError
+from autodiff.exits import Given
 from autodiff.graph import Node, tick
 from autodiff.primitives.elementwise import identity
 from autodiff.primitives.row import Primitive
 from autodiff.tensor import Tensor
 from autodiff.trees import flatten
+from autodiff.value import Value
 
 
 class Example:
@@ -51,6 +53,15 @@ class Example:
         self.names, self.shared_names = names[False] + names[True], len(names[False])
 
 
+class _GivenValue(Given, Value):
+    """A number that varies from example to example."""
+
+    __slots__ = ()
+
+
+_GivenValue.__name__ = "Value"  # as it is printed
+
+
 def _nodes(run: Run, held: Any, kind: Any) -> tuple[Any, list[Any]]:
     """A run as nodes: nested lists of Values, or a Tensor; and all of them in order."""
     if run.nodes is not None:
@@ -59,7 +70,8 @@ def _nodes(run: Run, held: Any, kind: Any) -> tuple[Any, list[Any]]:
         node = Tensor(float(held) if run.kind is float else getattr(held, "_held", held))  # 2 now may be 2.5 then
         return node, [node]
     given = numbers_of(held) if run.values else np.ravel(np.asarray(getattr(held, "_held", held), float)).tolist()
-    nodes = [kind(x) for x in given]
+    given_kind = _GivenValue if kind is Value and run.axis is not None else kind
+    nodes = [given_kind(x) for x in given]
     return _nested(nodes, run.shape, tuple if run.kind is tuple else list), nodes
 
 

@@ -55,7 +55,7 @@ def _is_positive(x: Any) -> Any:
         return (x > 0).astype(x.dtype)
     return np.heaviside(x, 0)  # keeps NaN, and takes twenty times as long
 
-_whole      = lambda function: lambda x: function(x) + 0  # never -0.0, as Python, which answers with an integer
+_whole: Any = lambda function: lambda x: function(x) + 0  # never -0.0, as Python, which answers with an integer
 _elu: Any   = lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(_real(x), 0)))
 _selu       = lambda x: SELU_SCALE * _elu(x, SELU_ALPHA)
 _gelu_gate: Any = lambda x: 2 * GELU_SCALE * (x + GELU_CUBIC * x * x * x)

@@ -548,9 +548,9 @@ HOLDERS = {
     "UserDict": (lambda x, d=UserDict(r=1.0): x * d["r"], lambda r, f: f.__defaults__[0].update(r=r)),
     "UserList": (lambda x, d=UserList([1.0]): x * d[0], lambda r, f: f.__defaults__[0].__setitem__(0, r)),
     "ChainMap": (lambda x, d=ChainMap({"r": 1.0}): x * d["r"], lambda r, f: f.__defaults__[0].update(r=r)),
-    "array": (lambda x, d=array("d", [1.0]): x * d[0], lambda r, f: f.__defaults__[0].__setitem__(0, r)),
+    "array": (lambda x, d=array("d", [1.0]): x * d[0], lambda r, f: f.__defaults__[0].__setitem__(0, r)),  # noqa: B008
     "an array of objects": (
-        lambda x, d=np.array([1.0, None], object): x * d[0],
+        lambda x, d=np.array([1.0, None], object): x * d[0],  # noqa: B008
         lambda r, f: f.__defaults__[0].__setitem__(0, r),
     ),
     "a method of a dictionary": (

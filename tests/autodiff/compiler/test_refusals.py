@@ -551,3 +551,25 @@ def test_random_numbers_of_the_machine():
     source = random.SystemRandom()
     with pytest.raises(TraceError, match="SystemRandom"):
         compile(lambda w: w * source.random())(2.0)
+
+
+@pytest.mark.parametrize(
+    "look_up",
+    [
+        lambda k: {0.0: 1.0, 1.0: 5.0}.get(k, 1.0),
+        lambda k: 2.0 if k in {1.0, 2.0} else 1.0,
+        lambda k: len({k, 1.0}),
+        lambda k: {1.0: 3.0}[k],
+    ],
+)
+def test_a_number_is_not_looked_up_by_its_identity(look_up):
+    with pytest.raises(TraceError, match=r"(?s)looked up in a dictionary or a set.*where\(equal"):
+        compile(lambda w, x, k: w * x * look_up(k))(2.0, [1.0, 2.0], [1.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    "compare", [lambda x: x[0] == x[1], lambda x: x[0] != x[1], lambda x: x[0] in x[1:], lambda x: [x[0]] == [x[1]]]
+)
+def test_two_numbers_are_not_compared_by_their_identity(compare):
+    with pytest.raises(TraceError, match="compared by =="):
+        compile(lambda w, x: w * x[0] * (2.0 if compare(x) else 1.0))(2.0, [[1.0, 1.0], [1.0, 2.0]])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autodiff import Value, no_grad, observe, sigmoid, tanh
+from autodiff import Value, negative, no_grad, observe, sigmoid, tanh
 from autodiff.compiler.program import Recorder
 from autodiff.compiler.reroll import reroll
 from autodiff.compiler.views import strided
@@ -60,7 +61,7 @@ def test_random_functions(seed, batch):
 def test_a_network_has_one_matrix_product_for_each_layer(hidden):
     rng = np.random.default_rng(1)
     widths = [2, *hidden, 1]
-    params = [[sizes(rng, n, m), sizes(rng, n)] for m, n in zip(widths, widths[1:], strict=False)]
+    params = [[sizes(rng, n, m), sizes(rng, n)] for m, n in pairwise(widths)]
     found, blocks = operations(mlp, params, (sizes(rng, 4, 2), sizes(rng, 4)))
     layers = len(params)
     assert found["matmul"] == layers
@@ -164,7 +165,7 @@ def test_no_gradient_passes_what_was_computed_without():
     def stopped(w, x):
         with no_grad():
             fixed = [tanh(w[0] * z + w[1]) for z in x]
-            other = -(-w[0])
+            other = negative(negative(w[0]))
         return dot(fixed, x) + other * x[0]
 
     program = recorded(stopped, [0.5, 0.25], ([[1.0, 2.0, 3.0]],))
