@@ -201,6 +201,17 @@ def test_faults_that_were_found(function, batch, backend):
     assert not checked.run(batch).wrong
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("weights", [[np.inf, -np.inf], [1e308, 1e308], [np.nan, 1.0]])
+def test_gradients_from_several_places_are_added_without_a_word(weights):
+    for function in (
+        lambda p, x: [p[0] * x[0] + p[1] * x[1], p[0] * x[1] + p[1] * x[2]],
+        lambda p, x: [p[0] * x[1], (p[1] * x[1]).tanh(), p[0] * x[0] + p[1] * x[1], p[1] * exp(x[1])],
+    ):
+        case = Case("", function, weights, (np.random.default_rng(1).uniform(0.1, 2, (7, 3)),))
+        assert not Checked(case, random.Random(0), (7,)).run(7).wrong
+
+
 def test_a_gradient_may_be_infinite_rather_than_nan():
     """w * w is computed once: its derivative inf times a sum, where eager adds inf and -inf."""
     case = Case("", lambda p, x: p[0] * p[0] * x[0], [np.inf], (np.random.default_rng(0).normal(size=(7, 1)),))
