@@ -77,8 +77,8 @@ def what_is_refused() -> list[str]:
         random numbers; a counter or a list that the function changes. Each is refused, and the message says what to
         write instead. Little is let through, and it is good to know it. A print happens once, for the first point,
         when the trace is made. The time, and a random generator that the function makes for itself, stay what they were
-        then; compile(loss, check=True) notices that. And a set or a dict is asked for the Value, not for its number:
-        k in {1, 2} is false, and table.get(k) finds nothing. where(equal(k, 1), ...) asks for the number.""")
+        then; compile(loss, check=True) notices that. A text made of a number, str(k), is that of the one
+        example of the trace; where(equal(k, 1), ...) asks for the number of each.""")
     return said
 
 

@@ -59,9 +59,9 @@ def compile(
     the function makes anew: they stay what they were then, and ``check=True`` finds it. ``print`` happens once, at the
     trace.
 
-    The numbers of an example come as Values, and what asks for an object rather than for its number is answered for the
-    Value, without a word: ``k in {1, 2}``, ``table.get(k)``, ``str(k)``, ``isinstance(k, int)``, and ``a == b`` of two
-    of them, which is whether they are the same node. Write ``equal(a, b)`` and ``where`` instead.
+    The numbers of an example come as Values. To look one up in a set or a dictionary, or to compare two by ``==``, is
+    refused, as that asks for the object; not noticed are ``str(k)``, ``isinstance(k, int)`` and the set of a number that
+    was computed. Write ``equal(a, b)`` and ``where`` instead.
 
     >>> import numpy as np
     >>> from autodiff import compile
