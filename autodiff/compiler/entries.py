@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -242,15 +243,17 @@ class _Pull:
     def __init__(self, plan: Plan, bound: _Bound, batch: int) -> None:
         self._plan, self._bound, self._batch = plan, bound, batch
         self._fresh = True
+        self._lock = Lock()
 
     def __call__(self, cotangents: Any) -> Any:
         machine = self._bound.machine
-        _spread_out(self._plan.entry, cotangents, machine.seed)
-        if not self._fresh:
-            machine.forward()
-        machine.backward()
-        self._fresh = False
-        return self._plan.gradients(machine)
+        with self._lock:
+            _spread_out(self._plan.entry, cotangents, machine.seed)
+            if not self._fresh:
+                machine.forward()
+            machine.backward()
+            self._fresh = False
+            return self._plan.gradients(machine)
 
     def __del__(self) -> None:
         self._plan.pool.give(self._batch, self._bound)

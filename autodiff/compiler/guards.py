@@ -17,6 +17,7 @@ from array import array
 from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from inspect import getattr_static
 from operator import is_, length_hint
 from typing import Any
 
@@ -128,9 +129,9 @@ class Guards:
         visit = next((visit for kinds, visit in _VISITS if isinstance(thing, kinds)), None)
         if visit is not None:
             visit(self, thing, path)
-        elif hasattr(thing, "__next__"):
+        elif hasattr(kind, "__next__"):  # of its class: some objects have every attribute that they are asked for
             self.during.append((_same_position, thing, _position(thing), path))
-        elif hasattr(thing, "__wrapped__"):
+        elif getattr_static(thing, "__wrapped__", MISSING) is not MISSING:
             self._push([(thing.__wrapped__, path)])
         else:
             self._objects.append((thing, path, set()))
@@ -375,8 +376,8 @@ def _frozen(state: Any) -> Any:
 
 def _position(iterator: Iterator[Any]) -> Any:
     """How far an iterator has come, where that can be told without moving it."""
-    frame = getattr(iterator, "gi_frame", MISSING)
-    if frame is not MISSING:
+    if isinstance(iterator, types.GeneratorType):
+        frame = iterator.gi_frame
         return None if frame is None else (frame.f_lasti, {name: id(x) for name, x in frame.f_locals.items()})
     return length_hint(iterator, -1), repr(iterator)
 

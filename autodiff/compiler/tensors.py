@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -221,18 +222,20 @@ class _Pull:
     def __init__(self, plan: Plan, bound: _Bound) -> None:
         self._plan, self._bound = plan, bound
         self._fresh = True
+        self._lock = Lock()
 
     def __call__(self, cotangents: Any) -> Any:
         bound = self._bound
-        for k, part in parts_of(self._plan.entry.build(lambda k: k), cotangents):
-            if np.shape(part) != bound.seeds[k].shape:
-                raise ValueError(f"the output has shape {bound.seeds[k].shape}, and its cotangent {np.shape(part)}")
-            bound.seeds[k][...] = part
-        if not self._fresh:
-            bound.replay.forward()
-        bound.replay.backward()
-        self._fresh = False
-        return self._plan.gradients(bound)
+        with self._lock:
+            for k, part in parts_of(self._plan.entry.build(lambda k: k), cotangents):
+                if np.shape(part) != bound.seeds[k].shape:
+                    raise ValueError(f"the output has shape {bound.seeds[k].shape}, and its cotangent {np.shape(part)}")
+                bound.seeds[k][...] = part
+            if not self._fresh:
+                bound.replay.forward()
+            bound.replay.backward()
+            self._fresh = False
+            return self._plan.gradients(bound)
 
     def __del__(self) -> None:
         self._plan.pool.give(0, self._bound)

@@ -579,6 +579,27 @@ def test_a_module_that_is_imported_inside(monkeypatch):
     close(fast(1.0, Y), 5 * Y)
 
 
+class HasEverything:
+    """As proxies and mocks do: whatever attribute it is asked for, it has."""
+
+    def __getattr__(self, name):
+        return HasEverything()
+
+    def __call__(self, *args):
+        return None
+
+
+anything = HasEverything()
+
+
+def test_an_object_that_has_every_attribute():
+    def logged(w, x):
+        anything.info("called")
+        return w * x
+
+    close(compile(logged)(2.0, Y), 2 * Y)
+
+
 def test_what_inherited_methods_read_is_guarded():
     from nn import BatchNorm, Dense, Dropout, Sequential
 
@@ -740,6 +761,25 @@ def test_arguments_are_not_kept_and_not_changed():
     assert np.array_equal(x, before[1])
     w *= 2
     close(fast(w, x), w[0] * x * w[1])
+
+
+@pytest.mark.parametrize("of", [Value, Tensor])
+def test_one_pull_in_several_threads(of):
+    fast = compile(lambda w, x: (w * x).tanh(), of=of, backend="numpy")
+    y, pull = fast.vjp(0.5 if of is Value else np.full(5, 0.5), np.linspace(0, 1, 5))
+    expected, wrong = pull(np.ones_like(y)), []
+
+    def repeat(k):
+        for _ in range(300):
+            if not np.allclose(pull(np.full_like(y, k)), k * expected):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=repeat, args=(k,)) for k in (1.0, 2.0, 3.0)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
 
 
 def test_threads():
