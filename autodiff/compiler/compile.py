@@ -60,8 +60,8 @@ def compile(
     trace.
 
     The numbers of an example come as Values. To look one up in a set or a dictionary, or to compare two by ``==``, is
-    refused, as that asks for the object; not noticed are ``str(k)``, ``isinstance(k, int)`` and the set of a number that
-    was computed. Write ``equal(a, b)`` and ``where`` instead.
+    refused, as that asks for the object; not noticed are ``str(k)``, ``isinstance(k, int)`` and a set of numbers that
+    were computed. Write ``equal(a, b)`` and ``where`` instead.
 
     >>> import numpy as np
     >>> from autodiff import compile
