@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import autodiff
 from autodiff import Node, Tensor, Value
+from autodiff.context import tracing
 from nn.data.arrays import as_numbers
 from nn.lookup import lookup
 from nn.losses.grid import Grid
@@ -61,6 +62,12 @@ def both(loss: str, predictions: Any, targets: Any, symmetric: bool = False) -> 
         raise ValueError(f"{loss}: there are no predictions: their shape is {p.shape}")
     carrying = type(targets) is not np.ndarray and any(x.requires_grad for x in _nodes(targets))
     if carrying and not symmetric:
+        if tracing() is not None:
+            raise TypeError(
+                f"{loss} looks at its targets, which a trace of one example cannot; in a compiled function write the loss"
+                " out, such as log(sum(exp(s) for s in scores)) - sum(s * t for ...) with targets of 0 and 1; fit"
+                " compiles the model and leaves the loss as it is"
+            )
         raise TypeError(
             f"{loss}: the targets carry a gradient, and are constants here; give plain numbers, or targets.detach()"
         )
@@ -180,6 +187,8 @@ def reduced(terms: Any, reduction: str) -> Any:
 # ── checks ───────────────────────────────────────────────────────────────────────────────────────────
 def refuse(loss: str, what: str, is_bad: Callable[[Any], Any], x: Any, kind: type[Exception], why: str) -> None:
     """An error of that kind where ``is_bad`` holds for a number of ``x``; the message names the first."""
+    if tracing() is not None:
+        return  # numbers that vary from run to run are not looked at
     plain = x if type(x) is np.ndarray else x.data
     bad = is_bad(plain)
     if bad.any():

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import autodiff
+import nn
 from autodiff import Tensor, Value, check_gradients, no_grad, observe
 from nn.losses import (
     LOSSES,
@@ -607,3 +609,25 @@ def test_small_integers_do_not_wrap_around(loss):
     p, t = np.array([1, 20, 7], np.uint8), np.array([2, 4, 7], np.uint8)
     wanted = loss(p.astype(float), t.astype(float))
     assert loss(p, t) == loss(Tensor(p), t).item() == loss([Tensor(x) for x in p], t).item() == wanted
+
+
+@pytest.mark.parametrize("name", ["mse", "mae", "huber"])
+def test_losses_of_numbers_are_compiled(name):
+    loss = getattr(nn, name)
+    network = nn.Network([2, 4, 3], seed=0)
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(5, 2)), rng.normal(size=(5, 3))
+    fast = autodiff.compile(lambda network, x, y: loss(network(x), y))
+    value, gradients = fast.value_and_grad(network, X, Y)
+    each = [loss(network(x), y) for x, y in zip(X.tolist(), Y.tolist(), strict=True)]
+    total = sum(each[1:], each[0]) / len(each)
+    total.backward()
+    np.testing.assert_allclose(value, total.data, rtol=1e-12)
+    np.testing.assert_allclose(gradients, [p.grad for p in network.parameters()], rtol=1e-10, atol=1e-13)
+
+
+def test_losses_of_classes_say_what_to_write_in_a_compiled_function():
+    network = nn.Network([2, 3], seed=0)
+    fast = autodiff.compile(lambda network, x, y: nn.cross_entropy(network(x), y))
+    with pytest.raises(TypeError, match="in a compiled function write the loss out"):
+        fast(network, [[1.0, 2.0]], [[0.0, 1.0, 0.0]])
