@@ -64,8 +64,8 @@ def both(loss: str, predictions: Any, targets: Any, symmetric: bool = False) -> 
     if carrying and not symmetric:
         if tracing() is not None:
             raise TypeError(
-                f"{loss} looks at its targets, which a trace of one example cannot; in a compiled function write the loss"
-                " out, such as log(sum(exp(s) for s in scores)) - sum(s * t for ...) with targets of 0 and 1; fit"
+                f"{loss} looks at its targets, which a trace of one example cannot; in a compiled function write the"
+                " loss out, such as log(sum(exp(s) for s in scores)) - sum(s * t for ...) with targets of 0 and 1; fit"
                 " compiles the model and leaves the loss as it is"
             )
         raise TypeError(
