@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.compiler.lending import LARGE
 from autodiff.compiler.numpy_backend import Replay
+from autodiff.compiler.replay.lending import LARGE
 from autodiff.compiler.reroll import Blocks
-from autodiff.compiler.views import Rows, strided
+from autodiff.compiler.rerolling.views import Rows, strided
 
 
 class BoundBlocks:

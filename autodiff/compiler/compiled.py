@@ -13,16 +13,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autodiff.compiler.arguments import Run, Tree, check_none_is_lost, collect, collect_batch
 from autodiff.compiler.backends import BACKENDS
-from autodiff.compiler.checking import check
+from autodiff.compiler.calling.checking import check
+from autodiff.compiler.calling.outputs import REDUCTIONS
+from autodiff.compiler.calling.scalar_entry import ScalarEntry
+from autodiff.compiler.calling.tensor_entry import TensorEntry
 from autodiff.compiler.collector import collector_resting
-from autodiff.compiler.entries import Scalar
-from autodiff.compiler.outputs import REDUCTIONS
 from autodiff.compiler.program import Program
-from autodiff.compiler.refusals import called_inside, needs_one_output
-from autodiff.compiler.tensors import Array
-from autodiff.compiler.trace import Example, Trace
+from autodiff.compiler.tracing.arguments import Run, Tree, check_none_is_lost
+from autodiff.compiler.tracing.keys import collect, collect_batch
+from autodiff.compiler.tracing.refusals import called_inside, needs_one_output
+from autodiff.compiler.tracing.trace import Example, Trace
 from autodiff.context import differentiated_since, tracing
 from autodiff.errors import TraceError
 from autodiff.tensor import Tensor
@@ -111,11 +112,11 @@ class Compiled:
             TypeError: it does not return one number.
         """
         entry, found = self._entry(args, kwargs)
-        plan = entry.plans.get((self._reduces, argnums, per_example)) if type(argnums) is int else None
-        if plan is None:
+        runner = entry.runners.get((self._reduces, argnums, per_example)) if type(argnums) is int else None
+        if runner is None:
             self._needs_a_number(entry)
-            plan = entry.plan(self._reduces, self._wanted(argnums, entry), per_example)
-        return plan(found)  # type: ignore[no-any-return]
+            runner = entry.runner(self._reduces, self._wanted(argnums, entry), per_example)
+        return runner(found)  # type: ignore[no-any-return]
 
     def grad(self, *args: Any, argnums: int | Sequence[int] = 0, per_example: bool = False, **kwargs: Any) -> Any:
         """The gradient alone; see :meth:`value_and_grad`."""
@@ -265,7 +266,7 @@ class Compiled:
             return Example(trees, named, kind, [_example(run, x, at) for run, x in zip(runs, found, strict=True)])
 
         trace = Trace(self.__wrapped__, example(0), objects, kind)
-        make: Any = Scalar if kind is Value else Array
+        make: Any = ScalarEntry if kind is Value else TensorEntry
         entry = make(trace, every, self._backend, self._dtype)
         if self._check:
             again = Trace(self.__wrapped__, example(-1), objects, kind)

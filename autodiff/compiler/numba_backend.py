@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler.machine import LANES, sweep, table
 from autodiff.compiler.program import Program
-from autodiff.compiler.tape_code import Unsupported, encode
+from autodiff.compiler.tape.encoding import Unsupported, encode
+from autodiff.compiler.tape.machine import LANES, sweep, table
 
 __all__ = ["Tape", "Unsupported", "available"]
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler.abreast import abreast
-from autodiff.compiler.buffers import arrays_for, needed
-from autodiff.compiler.derivative import differentiate
-from autodiff.compiler.fusion import contracted
-from autodiff.compiler.kernels import Call, calls_of
-from autodiff.compiler.plan import COPY, Array, Plan, Step
 from autodiff.compiler.program import Program
+from autodiff.compiler.replay.abreast import abreast
+from autodiff.compiler.replay.buffers import arrays_for, needed
+from autodiff.compiler.replay.derivative import differentiate
+from autodiff.compiler.replay.fusion import contracted
+from autodiff.compiler.replay.kernels import Call, calls_of
+from autodiff.compiler.replay.plan import COPY, Array, Plan, Step
 from autodiff.errors import in_context
 
 _RAISED = (ValueError, IndexError, TypeError, np.linalg.LinAlgError)  # what NumPy raises at arrays that do not fit

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler.blocks import (
+from autodiff.compiler.passes import simplify
+from autodiff.compiler.program import Program, Recorder
+from autodiff.compiler.rerolling.blocks import (
     Block,
     Fixed,
     Given,
@@ -21,15 +23,13 @@ from autodiff.compiler.blocks import (
     Map,
     Operand,
     Part,
-    Plan,
+    Placement,
     Product,
     Rearranged,
     Reduction,
 )
-from autodiff.compiler.passes import simplify
-from autodiff.compiler.program import Program, Recorder
-from autodiff.compiler.terms import taken_apart
-from autodiff.compiler.views import Rows, part
+from autodiff.compiler.rerolling.terms import taken_apart
+from autodiff.compiler.rerolling.views import Rows, part
 from autodiff.context import enable_grad, no_grad, observe, scope
 from autodiff.primitives.reductions import sum as total
 from autodiff.primitives.shapes import broadcast_to, concatenate, reshape
@@ -50,15 +50,15 @@ class Blocks:
 
     def __init__(self, program: Program) -> None:
         self.scalar = program
-        self.plan = Plan(taken_apart(program))
-        used = [(x, isinstance(block, Product)) for block in self.plan.blocks for x in block.operands]
-        used.append((self.plan.output, False))
+        self.placement = Placement(taken_apart(program))
+        used = [(x, isinstance(block, Product)) for block in self.placement.blocks for x in block.operands]
+        used.append((self.placement.output, False))
         given = [(x, multiplied) for x, multiplied in used if isinstance(x, Given)]
         self.columns = {x.leaf for x, _ in given if x.column}
         varying = {x.leaf for x, _ in given if x.varies}
         self.multiplied = varying - {x.leaf for x, multiplied in given if x.varies and not multiplied}
-        self.parameters: list[Rows] = self.plan.parameters
-        self.inputs: list[Rows] = self.plan.inputs
+        self.parameters: list[Rows] = self.placement.parameters
+        self.inputs: list[Rows] = self.placement.inputs
 
     def program(self, batch: int, dtype: Any = np.float64) -> Program:
         """The array program for so many examples; its one output has shape (outputs, batch)."""
@@ -84,10 +84,10 @@ def reroll(program: Program) -> Blocks:
 
 
 class _Emission:
-    """The blocks of a plan as tensors, and as the program that was recorded while they were computed."""
+    """The blocks of a placement as tensors, and as the program that was recorded while they were computed."""
 
     def __init__(self, blocks: Blocks, batch: int, dtype: Any) -> None:
-        self.plan, self.columns, self.batch, self.dtype = blocks.plan, blocks.columns, batch, dtype
+        self.placement, self.columns, self.batch, self.dtype = blocks.placement, blocks.columns, batch, dtype
         self.recorder = Recorder()
         self.names: list[str] = []
         self.parameters: list[Any] = []
@@ -98,14 +98,14 @@ class _Emission:
         self.output: Any = None
 
     def run(self) -> Program:
-        plan, recorder = self.plan, self.recorder
-        program, (P, X) = plan.terms.program, self._examples()
+        placement, recorder = self.placement, self.recorder
+        program, (P, X) = placement.terms.program, self._examples()
         names = _Names(program.names)
-        for k, index in enumerate(plan.parameters):
+        for k, index in enumerate(placement.parameters):
             data = P[index][..., None] if k in self.columns else P[index]
             name = names.of(index) or ("W" if data.ndim > 1 else "b")
             self.parameters.append(self._leaf(name, data))
-        for index in plan.inputs:
+        for index in placement.inputs:
             data = np.repeat(X[index][..., None], self.batch, axis=-1)
             name = names.of(index + len(program.shared)) or "x"
             self.inputs.append(self._leaf(name, data))
@@ -114,17 +114,17 @@ class _Emission:
         for leaf in self.inputs:
             recorder.varying(leaf)
         with enable_grad(), observe(recorder):
-            for number, block in enumerate(plan.blocks):
+            for number, block in enumerate(placement.blocks):
                 with ExitStack() as stack:
                     if block.stopped:
                         stack.enter_context(no_grad())
                     if place := self._scope(block):
                         stack.enter_context(scope(place))
                     result = self._computed(block)
-                    width = self.batch if plan.varies(number) else 1
+                    width = self.batch if placement.varies(number) else 1
                     self.tensors.append(_stretched(result, (*block.lengths, width)))
-            outputs = len(plan.terms.outputs)
-            self.output = _stretched(self._rows(plan.output, (outputs,)), (outputs, self.batch))
+            outputs = len(placement.terms.outputs)
+            self.output = _stretched(self._rows(placement.output, (outputs,)), (outputs, self.batch))
         program = recorder.program
         program.outputs = [recorder.number(self.output)]
         program.names = [(name, ()) for name in self.names]
@@ -138,15 +138,15 @@ class _Emission:
 
     def _examples(self) -> tuple[Any, Any]:
         """The parameters and inputs of the trace, or ones where they are not known."""
-        program = self.plan.terms.program
+        program = self.placement.terms.program
         count = len(program.shared)
         given = program.example if program.example is not None else [1.0] * (count + len(program.varying))
         return np.array(given[:count], float), np.array(given[count:], float)
 
     def _scope(self, block: Block) -> str:
         """What the places of a block's numbers have in common: the layer of its neurons."""
-        scopes = self.plan.terms.program.scopes
-        places = {scopes[self.plan.forms[i].number] for i in block.forms}
+        scopes = self.placement.terms.program.scopes
+        places = {scopes[self.placement.forms[i].number] for i in block.forms}
         if not places:
             return ""
         paths = [place.split("/") for place in places]

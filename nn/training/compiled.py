@@ -190,7 +190,7 @@ class Batch:
 
     def __init__(self, traced: Traced, rows: int, gradients: bool) -> None:
         self._traced = traced
-        self._bound = traced.entry.plan("vjp" if gradients else "none")._new(rows)
+        self._bound = traced.entry.runner("vjp" if gradients else "none").new(rows)
 
     def forward(self, X: NDArray[Any], numbers: NDArray[Any]) -> NDArray[Any]:
         """The outputs, of shape (n,) or (n, outputs)."""

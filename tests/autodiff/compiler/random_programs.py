@@ -42,7 +42,7 @@ from autodiff.compiler.binding import BoundBlocks
 from autodiff.compiler.numba_backend import Tape
 from autodiff.compiler.program import Program
 from autodiff.compiler.reroll import reroll
-from autodiff.compiler.terms import SHARED, degrees_of
+from autodiff.compiler.rerolling.terms import SHARED, degrees_of
 from autodiff.trees import flatten, map_tree
 from tests.autodiff.compiler.random_functions import random_case
 from tests.autodiff.compiler.rounding import bounds

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autodiff import compile, relu
-from autodiff.compiler.lending import LARGE, LOANS
+from autodiff.compiler.replay.lending import LARGE, LOANS
 
 INPUTS, OUTPUTS, BATCH = 300, 120, 150
 

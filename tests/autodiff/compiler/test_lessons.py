@@ -13,7 +13,7 @@ import pytest
 
 import autodiff
 from autodiff import Value
-from autodiff.compiler import entries
+from autodiff.compiler.calling import scalar_entry
 from autodiff.compiler.program import Program, Recorder
 from examples.__main__ import LESSONS
 from tests.autodiff.compiler.random_programs import compared
@@ -48,7 +48,7 @@ def graph_as_program(output):
 def met(monkeypatch):
     """Programs of all that is differentiated or compiled from here on, one of each structure."""
     found: dict[object, Program] = {}
-    newest_first, simplify = autodiff.backprop.newest_first, entries.simplify
+    newest_first, simplify = autodiff.backprop.newest_first, scalar_entry.simplify
     inside = []
 
     def add(program):
@@ -72,7 +72,7 @@ def met(monkeypatch):
             for at, value in list(vars(module).items()):
                 if value is newest_first:
                     monkeypatch.setattr(module, at, watched)
-    monkeypatch.setattr(entries, "simplify", simplified)
+    monkeypatch.setattr(scalar_entry, "simplify", simplified)
     return found
 
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 import autodiff as ad
 from autodiff import Value, observe, primitive
 from autodiff.compiler import numba_backend
-from autodiff.compiler.machine import LANES, table
 from autodiff.compiler.numba_backend import Tape, Unsupported
 from autodiff.compiler.program import Program, Recorder
+from autodiff.compiler.tape.machine import LANES, table
 
 numba = pytest.importorskip("numba")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from autodiff import Value, negative, no_grad, observe, sigmoid, tanh
 from autodiff.compiler.program import Recorder
 from autodiff.compiler.reroll import reroll
-from autodiff.compiler.views import strided
+from autodiff.compiler.rerolling.views import strided
 from tests.autodiff.compiler.examples import cases, dot, evaluated, flat, mlp, recorded, rnn, sizes
 from tests.autodiff.compiler.random_functions import random_case
 from tests.autodiff.compiler.rounding import bounds

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodiff.compiler.views import common_lengths, even, finer, part, strided
+from autodiff.compiler.rerolling.views import common_lengths, even, finer, part, strided
 
 AXES = st.lists(st.tuples(st.integers(1, 4), st.integers(-3, 12)), min_size=1, max_size=3)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler.plan import Array
+from autodiff.compiler.replay.plan import Array
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 

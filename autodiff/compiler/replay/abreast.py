@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from autodiff.compiler.plan import Array, Inner, Plan, Step, key_of
+from autodiff.compiler.replay.plan import Array, Inner, Plan, Step, key_of
 from autodiff.primitives.elementwise import add
 from autodiff.primitives.linalg import matmul
 from autodiff.primitives.reductions import sum as array_sum

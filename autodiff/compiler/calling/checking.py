@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.compiler.program import Program
-from autodiff.compiler.trace import Example, Trace
+from autodiff.compiler.tracing.trace import Example, Trace
 from autodiff.context import enable_grad
 from autodiff.errors import TraceError
 from autodiff.transforms import gradients

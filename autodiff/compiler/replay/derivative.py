@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from autodiff.compiler.expansion import Derivatives
-from autodiff.compiler.gathering import ACCUMULATE, Into, settle
-from autodiff.compiler.plan import Array, Plan, Step, is_one_to_one
 from autodiff.compiler.program import Program
+from autodiff.compiler.replay.expansion import Derivatives
+from autodiff.compiler.replay.gathering import ACCUMULATE, Into, settle
+from autodiff.compiler.replay.plan import Array, Plan, Step, is_one_to_one
 from autodiff.primitives.elementwise import add
 
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.compiler.schedule import schedule
-from autodiff.compiler.terms import VARYING, Kind, Terms
-from autodiff.compiler.views import Axes, Rows, common_lengths, even, finer, part
+from autodiff.compiler.rerolling.schedule import schedule
+from autodiff.compiler.rerolling.terms import VARYING, Kind, Terms
+from autodiff.compiler.rerolling.views import Axes, Rows, common_lengths, even, finer, part
 from autodiff.primitives.row import Primitive
 
 SMALL, FRAGMENTS = 4, 3  # so many groups of fewer rows are joined
@@ -125,7 +125,7 @@ class Located:
     alone: int | None = None
 
 
-class Plan:
+class Placement:
     """Blocks for all forms of a program, in the order in which they are computed.
 
     Attributes:

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from autodiff.compiler.kernels import may_overwrite
-from autodiff.compiler.plan import Array, Plan, Step
+from autodiff.compiler.replay.kernels import may_overwrite
+from autodiff.compiler.replay.plan import Array, Plan, Step
 
 ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector register
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler.plan import Array, Inner, Plan, Step
+from autodiff.compiler.replay.plan import Array, Inner, Plan, Step
 from autodiff.primitives.elementwise import multiply
 from autodiff.primitives.reductions import sum as array_sum
 from autodiff.primitives.shapes import axes_of

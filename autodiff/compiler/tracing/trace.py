@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler import refusals
-from autodiff.compiler.arguments import Run, Tree, numbers_of
-from autodiff.compiler.guards import Guards
 from autodiff.compiler.program import Program, Recorder
+from autodiff.compiler.tracing import refusals
+from autodiff.compiler.tracing.arguments import Run, Tree, numbers_of
+from autodiff.compiler.tracing.guards import Guards
 from autodiff.context import Tracer, enable_grad, observe, silent, traced_by
 from autodiff.errors import TraceError
 from autodiff.exits import Given

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler.arguments import Run, Tree
+from autodiff.compiler.calling.outputs import layout, parts_of
 from autodiff.compiler.numpy_backend import Replay
-from autodiff.compiler.outputs import layout, parts_of
 from autodiff.compiler.passes import simplify
-from autodiff.compiler.pool import Pool
-from autodiff.compiler.trace import Trace
+from autodiff.compiler.replay.pool import Pool
+from autodiff.compiler.tracing.arguments import Run, Tree
+from autodiff.compiler.tracing.trace import Trace
 from autodiff.errors import TraceError, lost_in_compiled
 from autodiff.graph import Node
 from autodiff.tensor import Tensor
@@ -22,7 +22,7 @@ from autodiff.trees import flatten
 _KEPT = 1  # there is one size of batch only
 
 
-class Array:
+class TensorEntry:
     """A function of Tensors: it computes with whole arrays, and nothing is mapped over a batch.
 
     Attributes:
@@ -37,7 +37,7 @@ class Array:
         self.trace, self.trees = trace, trees
         self.program = simplify(trace.program)
         self.runs = [run for tree in trees for run in tree.runs]
-        self.plans: dict[Any, Plan] = {}
+        self.runners: dict[Any, TensorRunner] = {}
         self.returns_a_number = isinstance(trace.returned, Node) and np.size(trace.returned._held) == 1
         self.build = layout(trace.returned, merge=False)
         self.samples: list[Any] = [np.asarray(x) for x in self.program.example or ()]
@@ -47,22 +47,22 @@ class Array:
         self.outputs = [y._held for y in flatten(trace.returned)[0]]
 
     # ── calls ────────────────────────────────────────────────────────────────────────────────────────
-    def plan(self, purpose: str, wanted: Any = (), per_example: bool = False) -> Plan:
+    def runner(self, purpose: str, wanted: Any = (), per_example: bool = False) -> TensorRunner:
         """How calls are run for a purpose: "none" (outputs only), "one" (with gradients), "vjp", "all"."""
         if per_example:
             raise TraceError("per_example=True is for functions of Values: a function of Tensors has no examples")
         key = (purpose, wanted, per_example)
-        if key not in self.plans:
-            self.plans[key] = Plan(self, purpose if purpose in ("none", "vjp", "all") else "one", wanted)
-        return self.plans[key]
+        if key not in self.runners:
+            self.runners[key] = TensorRunner(self, purpose if purpose in ("none", "vjp", "all") else "one", wanted)
+        return self.runners[key]
 
     def call(self, found: list[Any], reduction: str) -> Any:
         """The outputs, in the form in which the function returned them."""
-        plan = self.plan("none")
-        bound = plan.take(found)
+        runner = self.runner("none")
+        bound = runner.take(found)
         bound.replay.forward()
         outputs = self.results(bound)
-        plan.pool.give(0, bound)
+        runner.pool.give(0, bound)
         return outputs
 
     def results(self, bound: _Bound) -> Any:
@@ -72,15 +72,15 @@ class Array:
 
     def vjp(self, found: list[Any], wanted: tuple[int, ...]) -> tuple[Any, Callable[[Any], Any]]:
         """The outputs, and the function that takes d loss / d outputs to gradients."""
-        plan = self.plan("vjp", wanted)
-        bound = plan.take(found)
+        runner = self.runner("vjp", wanted)
+        bound = runner.take(found)
         bound.replay.forward()
-        return self.results(bound), _Pull(plan, bound)
+        return self.results(bound), _Pull(runner, bound)
 
     def accumulate(self, found: list[Any], reduction: str) -> Any:
         """The one output; its gradients are added to ``.grad`` of all Tensors among the arguments and captured."""
-        plan = self.plan("all")
-        bound = plan.take(found)
+        runner = self.runner("all")
+        bound = runner.take(found)
         bound.replay.run()
         value = bound.replay.outputs[0].item()
         nodes: list[Any] = []
@@ -90,7 +90,7 @@ class Array:
             if isinstance(node, Node) and node.requires_grad and number in bound.gradients:
                 gradient = node.own(bound.gradients[number].copy(), set())
                 node.grad = gradient if node.grad is None else node.grad + gradient
-        plan.pool.give(0, bound)
+        runner.pool.give(0, bound)
         return value
 
     def batch(self, found: list[Any]) -> int:
@@ -108,14 +108,14 @@ class Array:
         return bound.replay.outputs, gradients
 
 
-class Plan:
+class TensorRunner:
     """How the calls of one kind are run: by which arguments to differentiate.
 
     Called with the runs of a call, it gives the one output and the gradients of the arguments ``wanted`` (of one
     argument, if that is a number).
     """
 
-    def __init__(self, entry: Array, purpose: str, wanted: Any) -> None:
+    def __init__(self, entry: TensorEntry, purpose: str, wanted: Any) -> None:
         self.entry, self.purpose = entry, purpose
         self.wanted = (wanted,) if isinstance(wanted, int) else wanted
         self.builders = [entry.trees[k].builder(self._taken) for k in self.wanted]
@@ -159,7 +159,7 @@ class Plan:
 class _Bound:
     """A replay, the arrays that it reads and those that it writes."""
 
-    def __init__(self, entry: Array, wanted: tuple[int, ...], purpose: str) -> None:
+    def __init__(self, entry: TensorEntry, wanted: tuple[int, ...], purpose: str) -> None:
         program = entry.program
         numbers = [*program.shared]
         self.arrays = [np.array(sample) for sample in entry.samples]
@@ -219,15 +219,15 @@ class _Bound:
 class _Pull:
     """From d loss / d outputs to gradients. It may be called again; its replay is free when it is let go."""
 
-    def __init__(self, plan: Plan, bound: _Bound) -> None:
-        self._plan, self._bound = plan, bound
+    def __init__(self, runner: TensorRunner, bound: _Bound) -> None:
+        self._runner, self._bound = runner, bound
         self._fresh = True
         self._lock = Lock()
 
     def __call__(self, cotangents: Any) -> Any:
         bound = self._bound
         with self._lock:
-            for k, part in parts_of(self._plan.entry.build(lambda k: k), cotangents):
+            for k, part in parts_of(self._runner.entry.build(lambda k: k), cotangents):
                 if np.shape(part) != bound.seeds[k].shape:
                     raise ValueError(f"the output has shape {bound.seeds[k].shape}, and its cotangent {np.shape(part)}")
                 bound.seeds[k][...] = part
@@ -235,7 +235,7 @@ class _Pull:
                 bound.replay.forward()
             bound.replay.backward()
             self._fresh = False
-            return self._plan.gradients(bound)
+            return self._runner.gradients(bound)
 
     def __del__(self) -> None:
-        self._plan.pool.give(0, self._bound)
+        self._runner.pool.give(0, self._bound)

@@ -13,192 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler.lending import LARGE
+from autodiff.compiler.tracing.keys import NUMBERS, REAL, STATIC, all_numbers, as_batch, parameters_of, rest_of
 from autodiff.errors import TraceError, describe, lost_in_compiled
 from autodiff.graph import Node
 from autodiff.tensor import Tensor
 from autodiff.value import Value
 
-_NUMBERS = frozenset({float, int})
-_VALUE = frozenset({Value})
-_SINGLE = _NUMBERS | _VALUE
-_STATIC = (bool, str, bytes, type(None), np.bool_)
-REAL = "fiub"
 
-
-# ── a key for what is the same for all calls that share a trace ──────────────────────────────────────
-def collect(x: Any, found: list[Any], key: list[Any]) -> None:
-    """Add the runs of an argument that all examples share to ``found``, in order, and its structure to ``key``.
-
-    Raises:
-        TraceError: a number is no float.
-    """
-    kind = type(x)
-    if kind is np.ndarray:
-        found.append(x)
-        key.append(x.shape)
-        key.append(x.dtype)
-    elif kind is Tensor:
-        found.append(x)
-        held = x._held
-        key.append(kind)
-        key.append(held.dtype)
-        key.append(held.shape)
-    elif kind is list or kind is tuple:
-        key.append(kind)
-        key.append(len(x))
-        if x and type(x[0]) in _SINGLE:
-            kinds = set(map(type, x))
-            if kinds == _VALUE or kinds <= _NUMBERS:
-                found.append(x)
-                key.append(Value in kinds)
-                return
-        for part in x:
-            if type(part) is np.ndarray:  # spelt out, for a call costs as much again
-                found.append(part)
-                key.append(part.shape)
-                key.append(part.dtype)
-            else:
-                collect(part, found, key)
-    elif kind is dict:
-        key.append(kind)
-        key.append(len(x))
-        key.extend(x)
-        for part in x.values():
-            collect(part, found, key)
-    elif kind is float or kind is int:
-        found.append(x)
-        key.append(float)
-    else:
-        _collect_other(x, found, key)
-
-
-def _collect_other(x: Any, found: list[Any], key: list[Any]) -> None:
-    kind = type(x)
-    if isinstance(x, Node):
-        found.append(x)
-        key += (kind, x._held.dtype, x._held.shape) if isinstance(x, Tensor) else (kind,)
-    elif isinstance(x, dict | list | tuple):
-        key += (kind, len(x), *(x if isinstance(x, dict) else ()))
-        for part in x.values() if isinstance(x, dict) else x:
-            collect(part, found, key)
-    elif isinstance(x, _STATIC):
-        key += (kind, x)
-    elif isinstance(x, np.generic | np.ndarray):
-        found.append(x)
-        key += (x.shape, x.dtype)
-    elif parameters := parameters_of(x):
-        found.append(parameters)
-        key += (Same(x), tuple(map(id, parameters)))
-    elif isinstance(x, complex) or hasattr(x, "numerator"):
-        raise TraceError(f"compiled functions compute with floats, and were given {describe(x)}; write float(...)")
-    else:
-        key.append(Same(x))
-
-
-class Same:
-    """A key that is equal for one and the same object only, which it keeps alive."""
-
-    __slots__ = ("thing",)
-
-    def __init__(self, thing: Any) -> None:
-        self.thing = thing
-
-    def __hash__(self) -> int:
-        return id(self.thing)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and other.thing is self.thing
-
-
-def parameters_of(x: Any) -> list[Node] | None:
-    """What the method ``parameters()`` of a model lists; None where ``x`` is no model."""
-    method = getattr(x, "parameters", None)
-    if method is None or isinstance(x, type) or not callable(method):
-        return None
-    parameters = list(method())
-    return parameters if all(isinstance(p, Node) for p in parameters) else None
-
-
-def collect_batch(x: Any, axis: Any, found: list[Any], key: list[Any], name: str) -> None:
-    """The same for an argument with one entry per example along ``axis`` (which may be a tree like ``x``).
-
-    Raises:
-        TraceError: there is no such axis.
-    """
-    if axis is None:
-        collect(x, found, key)
-        return
-    if type(x) is not np.ndarray:
-        if isinstance(axis, dict | list | tuple):
-            _collect_tree(x, axis, found, key, name)
-            return
-        if isinstance(x, _STATIC):
-            key += (type(x), x)
-            return
-        if isinstance(x, dict) or (isinstance(x, list | tuple) and not _all_numbers(x)):
-            keys = list(x) if isinstance(x, dict) else range(len(x))
-            key += (type(x), *keys)
-            for k in keys:
-                collect_batch(x[k], axis, found, key, f"{name}[{k!r}]")
-            return
-        x = as_batch(x, name)
-    if not -x.ndim <= axis < x.ndim:
-        raise TraceError(
-            f"{name} varies from example to example along axis {axis} (in_axes), and was given {describe(x)}; give one"
-            " entry per example, or None for it in in_axes where all examples share it"
-        )
-    found.append(x)
-    key.append(axis)
-    key.append(x.shape[1:] if axis == 0 else rest_of(x.shape, axis))
-    key.append(x.dtype)
-
-
-def _collect_tree(x: Any, axes: Any, found: list[Any], key: list[Any], name: str) -> None:
-    keys = list(axes) if isinstance(axes, dict) else list(range(len(axes)))
-    own = list(x) if isinstance(x, dict) else list(range(len(x))) if isinstance(x, list | tuple) else None
-    if own is None or set(own) != set(keys):
-        raise TraceError(f"in_axes has {axes!r} for {name}, which has another structure: {describe(x)}")
-    key += (type(x), *own)
-    for k in own:
-        collect_batch(x[k], axes[k], found, key, f"{name}[{k!r}]")
-
-
-def _all_numbers(x: Any) -> bool:
-    """Whether nested lists hold numbers or Values: then they are written as an array would be."""
-    while isinstance(x, list | tuple):
-        if not x:
-            return True
-        kinds = set(map(type, x))
-        if not kinds <= {list, tuple}:
-            return all(issubclass(kind, int | float | np.number | Value) for kind in kinds)
-        x = x[0]
-    return False
-
-
-def as_batch(x: Any, name: str) -> Any:
-    """Nested lists, a Tensor or a data frame as an array of numbers."""
-    try:
-        array = x._held if isinstance(x, Node) else np.asarray(_plain(x))
-    except (TypeError, ValueError) as error:
-        raise TraceError(f"{name} has one entry per example, all of one shape; given {str(x)[:60]}: {error}") from error
-    if np.ndim(array) and array.dtype.kind not in REAL:
-        raise TraceError(f"{name} is to hold numbers, and has {describe(x)} of {array.dtype}")
-    return np.asarray(array)
-
-
-def _plain(x: Any) -> Any:
-    if isinstance(x, list | tuple):
-        return [_plain(part) for part in x] if set(map(type, x)) & {list, tuple, Value} else x
-    return x._held if isinstance(x, Value) else x
-
-
-def rest_of(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    """A shape without one axis."""
-    return shape[:axis] + shape[axis % len(shape) + 1 :]
-
-
-# ── the structure, once for each trace ───────────────────────────────────────────────────────────────
 @dataclass(eq=False)
 class Run:
     """Numbers that are copied at one go.
@@ -335,7 +156,7 @@ class Tree:
         kind = type(x)
         if isinstance(axis, dict | list | tuple) or (isinstance(x, dict | list | tuple) and not self._is_run(x, axis)):
             return self._container(x, name, axis)
-        if isinstance(x, _STATIC):
+        if isinstance(x, STATIC):
             return _Fixed(x)
         if axis is not None:
             array = as_batch(x, name) if kind is not np.ndarray else x
@@ -368,9 +189,9 @@ class Tree:
         if isinstance(x, dict):
             return False
         if axis is not None:
-            return _all_numbers(x)
+            return all_numbers(x)
         kinds = set(map(type, x))
-        return type(x) in (list, tuple) and bool(kinds) and (kinds == {Value} or kinds <= _NUMBERS)
+        return type(x) in (list, tuple) and bool(kinds) and (kinds == {Value} or kinds <= NUMBERS)
 
     def _container(self, x: Any, name: str, axis: Any) -> _Container:
         kind: Any = type(x)
@@ -390,7 +211,6 @@ def _real(dtype: Any, name: str) -> Any:
     return dtype
 
 
-# ── filling the vector of parameters and the matrix of inputs ────────────────────────────────────────
 def numbers_of(nodes: Any) -> list[float]:
     """The numbers that Values hold now.
 
@@ -412,42 +232,3 @@ def check_none_is_lost(found: list[Any], since: int) -> None:
         for x in run if isinstance(run, list | tuple) else (run,):
             if isinstance(x, Node) and x.requires_grad and x.clock > since:
                 raise lost_in_compiled(x)
-
-
-class Filler:
-    """Copies the runs of a call to where a replay reads them, or lends it the arrays themselves."""
-
-    def __init__(self, runs: list[Run], P: Any, X: Any, borrow: Callable[..., bool] | None = None) -> None:
-        self.copies = [self._copy(run, P, X) for run in runs]
-        if borrow is not None:
-            self.copies = [_lending(copy, run, borrow) for copy, run in zip(self.copies, runs, strict=True)]
-
-    def __call__(self, found: list[Any]) -> None:
-        """Copy what was given at a call."""
-        for copy, run in zip(self.copies, found, strict=True):
-            copy(..., run)
-
-    def _copy(self, run: Run, P: Any, X: Any) -> Callable[[Any, Any], None]:
-        if run.axis is not None:
-            view = X.T[:, run.start : run.stop].reshape(X.shape[1], *run.shape)
-            return np.moveaxis(view, 0, run.axis).__setitem__  # type: ignore[no-any-return]
-        part = P[run.start : run.stop]
-        if run.kind is Value:
-            return lambda _, x: part.__setitem__(..., numbers_of((x,)))
-        if run.nodes is not None or run.values:
-            return lambda _, x: part.__setitem__(..., numbers_of(x))
-        part = part.reshape(run.shape)
-        return (lambda _, x: part.__setitem__(..., x._held)) if run.kind is Tensor else part.__setitem__  # type: ignore[no-any-return]
-
-
-def _lending(copy: Callable[[Any, Any], None], run: Run, borrow: Callable[..., bool]) -> Callable[[Any, Any], None]:
-    """Copies a run, unless its array can be read in its place (large ones, where they begin with the examples)."""
-    if run.kind is not np.ndarray or run.axis not in (None, 0):
-        return copy
-    varies, start, stop = run.axis is not None, run.start, run.stop
-
-    def lend(_: Any, x: Any) -> None:
-        if type(x) is not np.ndarray or x.size < LARGE or not borrow(x, varies, start, stop):
-            copy(..., x)
-
-    return lend

@@ -21,7 +21,7 @@ from inspect import getsource
 from sys import modules
 from typing import Any, NamedTuple
 
-from autodiff.compiler.symbols import BOOLEAN, OUT, UPSTREAM, Expression, Instruction, instructions
+from autodiff.compiler.tape.symbols import BOOLEAN, OUT, UPSTREAM, Expression, Instruction, instructions
 
 LANES = 16
 """Examples side by side. More of them share the cost of each step, and fewer of their numbers stay in the cache."""

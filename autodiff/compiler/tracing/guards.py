@@ -29,7 +29,7 @@ from autodiff.primitives.row import Primitive
 
 MISSING: Any = object()
 _SIMPLE = frozenset({int, float, bool, str, bytes, complex, type(None), type(...), Fraction, range, slice})
-_HERE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_HERE = os.path.abspath(os.path.join(__file__, *[os.pardir] * 4))  # the folder that holds our packages
 _OURS = tuple([os.path.join(_HERE, package, "") for package in ("autodiff", "nn", "viz")])
 _FOREIGN = (*_OURS, os.path.join(os.path.dirname(os.path.abspath(os.__file__)), ""), "<frozen")
 _ANY_ATTRIBUTE = frozenset({"getattr", "setattr", "hasattr", "vars", "__dict__", "__getattribute__", "__getattr__"})

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler.plan import COPY, Array, Inner, Plan, Step
+from autodiff.compiler.replay.plan import COPY, Array, Inner, Plan, Step
 from autodiff.primitives.elementwise import add
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from autodiff.compiler.guards import is_foreign_file
+from autodiff.compiler.tracing.guards import is_foreign_file
 from autodiff.errors import TraceError, describe
 from autodiff.origins import Origin, caller
 from autodiff.value import Value

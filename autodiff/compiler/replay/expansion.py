@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autodiff.chain import fitted, local_derivative
-from autodiff.compiler.plan import Array, Inner, Plan, key_of
 from autodiff.compiler.program import Program, Recorder
+from autodiff.compiler.replay.plan import Array, Inner, Plan, key_of
 from autodiff.context import Tracer, observe, traced_by
 from autodiff.graph import Node, new
 from autodiff.primitives.row import Primitive, gate

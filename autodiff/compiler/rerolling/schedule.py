@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from autodiff.compiler.terms import Form, Kind, Terms
+from autodiff.compiler.rerolling.terms import Form, Kind, Terms
 
 
 def schedule(terms: Terms) -> list[int]:

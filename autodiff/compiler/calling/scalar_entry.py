@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler.arguments import Filler, Run, Tree, numbers_of
 from autodiff.compiler.backends import Backends
-from autodiff.compiler.lending import LARGE, LOANS, Loan
-from autodiff.compiler.outputs import layout, parts_of, reduced
+from autodiff.compiler.calling.filling import Filler
+from autodiff.compiler.calling.outputs import layout, parts_of, reduced
 from autodiff.compiler.passes import simplify
-from autodiff.compiler.pool import Pool
 from autodiff.compiler.program import Program
-from autodiff.compiler.trace import Trace
+from autodiff.compiler.replay.lending import LARGE, LOANS, Loan
+from autodiff.compiler.replay.pool import Pool
+from autodiff.compiler.tracing.arguments import Run, Tree, numbers_of
+from autodiff.compiler.tracing.trace import Trace
 from autodiff.errors import TraceError
 from autodiff.graph import Node
 from autodiff.hooks import hooked
@@ -24,7 +25,7 @@ from autodiff.value import Value
 _KEPT = 16  # sizes of batch whose replays are kept, of each kind
 
 
-class Scalar:
+class ScalarEntry:
     """A function of Values: one example was traced, batches are run.
 
     Attributes:
@@ -39,7 +40,7 @@ class Scalar:
         self.runs = [run for tree in trees for run in tree.runs]
         self.batched = [(k, run.axis, run.text) for k, run in enumerate(self.runs) if run.axis is not None]
         self.backends = Backends(self.program, backend, dtype)
-        self.plans: dict[Any, Plan] = {}
+        self.runners: dict[Any, ScalarRunner] = {}
         self.build = layout(trace.returned, merge=True)
         self.returns_a_number = isinstance(trace.returned, Node)
         self._spread: Backends | None = None
@@ -51,20 +52,20 @@ class Scalar:
             self._spread = Backends(_spread(self.program), self.backend, self.dtype)
         return self._spread
 
-    def plan(self, purpose: str, wanted: Any = (), per_example: bool = False) -> Plan:
+    def runner(self, purpose: str, wanted: Any = (), per_example: bool = False) -> ScalarRunner:
         """How calls are run for a purpose: "none" (outputs only), "mean" or "sum" (with gradients), "vjp"."""
         key = (purpose, wanted, per_example)
-        if key not in self.plans:
-            self.plans[key] = Plan(self, *key)
-        return self.plans[key]
+        if key not in self.runners:
+            self.runners[key] = ScalarRunner(self, *key)
+        return self.runners[key]
 
     def call(self, found: list[Any], reduction: str) -> Any:
         """The outputs, in the form in which the function returned them."""
-        plan = self.plan("none")
-        bound, batch = plan.take(found)
+        runner = self.runner("none")
+        bound, batch = runner.take(found)
         bound.machine.forward()
         rows = bound.machine.outputs.copy()
-        plan.pool.give(batch, bound)
+        runner.pool.give(batch, bound)
         return self.results(rows, reduction)
 
     def results(self, rows: Any, reduction: str) -> Any:
@@ -77,19 +78,19 @@ class Scalar:
 
     def vjp(self, found: list[Any], wanted: tuple[int, ...]) -> tuple[Any, Callable[[Any], Any]]:
         """The outputs, and the function that takes d loss / d outputs to gradients."""
-        plan = self.plan("vjp", wanted)
-        bound, batch = plan.take(found)
+        runner = self.runner("vjp", wanted)
+        bound, batch = runner.take(found)
         bound.machine.forward()
-        return self.results(bound.machine.outputs.copy(), "none"), _Pull(plan, bound, batch)
+        return self.results(bound.machine.outputs.copy(), "none"), _Pull(runner, bound, batch)
 
     def accumulate(self, found: list[Any], reduction: str) -> Any:
         """The one output; its gradients are added to ``.grad`` of all Values among the arguments and captured."""
-        plan = self.plan(reduction, ())
-        bound, batch = plan.take(found)
+        runner = self.runner(reduction, ())
+        bound, batch = runner.take(found)
         bound.machine.run()
         value = reduced(bound.machine.outputs[0], reduction)
         flat = bound.machine.dP.tolist()
-        plan.pool.give(batch, bound)
+        runner.pool.give(batch, bound)
         for run, given in zip(self.runs, found, strict=True):
             nodes = given if run.nodes is not None or run.values else (given,) if run.kind is Value else ()
             _add(nodes, flat[run.start : run.stop] if nodes else ())
@@ -127,14 +128,14 @@ def _add(nodes: Any, gradients: Any) -> None:
             node.grad = gradient if node.grad is None else node.grad + gradient
 
 
-class Plan:
+class ScalarRunner:
     """How the calls of one kind are run: by which arguments to differentiate, and what becomes of the batch.
 
     Called with the runs of a call, it gives the one output and the gradients of the arguments ``wanted`` (of one
     argument, if that is a number).
     """
 
-    def __init__(self, entry: Scalar, purpose: str, wanted: Any, per_example: bool) -> None:
+    def __init__(self, entry: ScalarEntry, purpose: str, wanted: Any, per_example: bool) -> None:
         self.entry, self.purpose, self.per_example = entry, purpose, per_example
         trees = [entry.trees[k] for k in ((wanted,) if isinstance(wanted, int) else wanted)]
         varies = [run.axis is not None for tree in trees for run in tree.runs]
@@ -163,7 +164,7 @@ class Plan:
     def take(self, found: list[Any]) -> tuple[_Bound, int]:
         """A replay that has the numbers of a call; it is to be given back to the pool."""
         batch = self.entry.batch(found)
-        bound = self.pool.take(batch, self._new, _is_free)
+        bound = self.pool.take(batch, self.new, _is_free)
         bound.fill(found)
         return bound, batch
 
@@ -191,7 +192,8 @@ class Plan:
             return self.single(source)
         return tuple([build(source) for build in self.builders])
 
-    def _new(self, batch: int) -> _Bound:
+    def new(self, batch: int) -> _Bound:
+        """A replay for so many examples."""
         return _Bound(self.entry, batch, self.purpose, self.wrt_P, self.wrt_X, self.per_example)
 
     def _taken(self, run: Run) -> Callable[[Any], Any]:
@@ -212,7 +214,9 @@ def _is_free(bound: _Bound) -> bool:
 class _Bound:
     """A machine, and how the arguments of a call get into it."""
 
-    def __init__(self, entry: Scalar, batch: int, purpose: str, wrt_P: bool, wrt_X: bool, per_example: bool) -> None:
+    def __init__(
+        self, entry: ScalarEntry, batch: int, purpose: str, wrt_P: bool, wrt_X: bool, per_example: bool
+    ) -> None:
         if per_example:
             self.machine = entry.spread.bound(batch, False, True)
             parameters = len(entry.program.shared)
@@ -240,26 +244,26 @@ class _Bound:
 class _Pull:
     """From d loss / d outputs to gradients. It may be called again; its replay is free when it is let go."""
 
-    def __init__(self, plan: Plan, bound: _Bound, batch: int) -> None:
-        self._plan, self._bound, self._batch = plan, bound, batch
+    def __init__(self, runner: ScalarRunner, bound: _Bound, batch: int) -> None:
+        self._runner, self._bound, self._batch = runner, bound, batch
         self._fresh = True
         self._lock = Lock()
 
     def __call__(self, cotangents: Any) -> Any:
         machine = self._bound.machine
         with self._lock:
-            _spread_out(self._plan.entry, cotangents, machine.seed)
+            _spread_out(self._runner.entry, cotangents, machine.seed)
             if not self._fresh:
                 machine.forward()
             machine.backward()
             self._fresh = False
-            return self._plan.gradients(machine)
+            return self._runner.gradients(machine)
 
     def __del__(self) -> None:
-        self._plan.pool.give(self._batch, self._bound)
+        self._runner.pool.give(self._batch, self._bound)
 
 
-def _spread_out(entry: Scalar, cotangents: Any, seed: Any) -> None:
+def _spread_out(entry: ScalarEntry, cotangents: Any, seed: Any) -> None:
     """Cotangents in the form of the outputs, as rows."""
     for at, part in parts_of(entry.build(lambda at: at), cotangents):
         wanted = (*np.shape(at), seed.shape[1])

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler.machine import END, Coded, table
 from autodiff.compiler.program import Program
-from autodiff.compiler.symbols import Instruction
+from autodiff.compiler.tape.machine import END, Coded, table
+from autodiff.compiler.tape.symbols import Instruction
 
 
 class Unsupported(TypeError):  # noqa: N818 (an answer rather than a failure: another back end takes the program)
