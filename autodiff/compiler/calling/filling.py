@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,12 @@ class Filler:
     def __init__(self, runs: list[Run], P: Any, X: Any, borrow: Callable[..., bool] | None = None) -> None:
         self.copies = [self._copy(run, P, X) for run in runs]
         if borrow is not None:
-            self.copies = [_lending(copy, run, borrow) for copy, run in zip(self.copies, runs, strict=True)]
+            self.copies = [
+                _lending(copy, run, borrow)
+                if prod(run.shape) * (1 if run.axis is None else X.shape[1]) >= LARGE
+                else copy
+                for copy, run in zip(self.copies, runs, strict=True)
+            ]
 
     def __call__(self, found: list[Any]) -> None:
         """Copy what was given at a call."""
@@ -46,7 +52,7 @@ def _lending(copy: Callable[[Any, Any], None], run: Run, borrow: Callable[..., b
     varies, start, stop = run.axis is not None, run.start, run.stop
 
     def lend(_: Any, x: Any) -> None:
-        if type(x) is not np.ndarray or x.size < LARGE or not borrow(x, varies, start, stop):
+        if type(x) is not np.ndarray or not borrow(x, varies, start, stop):
             copy(..., x)
 
     return lend
