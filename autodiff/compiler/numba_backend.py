@@ -6,6 +6,7 @@ A new program then costs no more than its own code, a list of numbers.
 
 from __future__ import annotations
 
+import platform
 from functools import cache, partial
 from importlib.util import find_spec
 from types import FunctionType
@@ -20,9 +21,12 @@ from autodiff.compiler.tape.machine import LANES, sweep, table
 __all__ = ["Tape", "Unsupported", "available"]
 
 
+_PROCESSORS = frozenset({"x86_64", "AMD64", "arm64", "aarch64"})  # LLVM can jump from operation to operation there
+
+
 def available() -> bool:
-    """Whether numba is installed."""
-    return find_spec("numba") is not None
+    """Whether numba is installed, and the processor one that the machine was made for."""
+    return platform.machine() in _PROCESSORS and find_spec("numba") is not None
 
 
 class Tape:
@@ -34,13 +38,18 @@ class Tape:
         dtype: of the results. The machine itself computes with float64.
 
     Raises:
-        Unsupported: the machine has no operation for an instruction of the program.
+        Unsupported: the machine has no operation for an instruction of the program, or was not made for the processor.
         ImportError: numba is not installed.
     """
 
     def __init__(
         self, program: Program, wrt_shared: bool = True, wrt_varying: bool = False, dtype: Any = np.float64
     ) -> None:
+        if platform.machine() not in _PROCESSORS:
+            known = ", ".join(sorted(_PROCESSORS))
+            raise Unsupported(
+                f"the numba back end runs on {known}, and this is {platform.machine()}; use backend='numpy'"
+            )
         self.run = _machine()
         self.code = encode(program, wrt_shared, wrt_varying)
         self.first = len(self.code.constants)

@@ -259,3 +259,11 @@ def test_threads_do_not_share_work():
     for i, results in enumerate(together):
         for x, y in zip(results, alone[i % 8], strict=True):
             assert (x == y).all()
+
+
+def test_on_other_processors_numpy_runs(monkeypatch):
+    monkeypatch.setattr(numba_backend.platform, "machine", lambda: "riscv64")
+    assert not numba_backend.available()
+    with pytest.raises(Unsupported, match="arm64, x86_64, and this is riscv64; use backend='numpy'"):
+        ad.compile(lambda w, x: w * x, backend="numba")(2.0, np.ones(3))
+    assert ad.compile(lambda w, x: w * x)(2.0, np.ones(3)).tolist() == [2.0, 2.0, 2.0]
