@@ -199,6 +199,7 @@ def test_the_table_on_the_command_line():
     done = run("tanh")
     assert done.returncode == 0
     assert "∂/∂x = 1 - out * out" in done.stdout
-    assert len(run().stdout.splitlines()) == len(autodiff.TABLE)
+    rows = [name for name in autodiff.TABLE if not name.startswith("doc_")]  # doctests add some
+    assert len(run().stdout.splitlines()) == len(rows)
     wrong = run("sigmoidd")
     assert (wrong.returncode, wrong.stdout) == (2, "there is no primitive 'sigmoidd'; did you mean 'sigmoid'?\n")
