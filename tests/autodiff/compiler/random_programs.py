@@ -351,7 +351,7 @@ class Outcome:
 
 def check(seed: int, number: int, batches: Sequence[int] = BATCHES) -> Outcome:
     """Draw program ``number`` until it is well conditioned; all that are drawn are held to their bounds."""
-    again = 0
+    again, share, infinite = 0, 0.0, False
     while True:
         rng = random.Random(f"{seed} {number} {again}")
         case = draw(rng)
@@ -365,6 +365,8 @@ def check(seed: int, number: int, batches: Sequence[int] = BATCHES) -> Outcome:
             return Outcome(Difference(wrong=f"{title}\n{traceback.format_exc()}"), 0.0, again, 0)
         if difference.wrong:
             difference.wrong = f"{title}\n{difference.wrong}\n{checked.reproducer()}"
+        difference.share = share = max(share, difference.share)  # these two of all that were drawn
+        difference.infinite = infinite = infinite or difference.infinite
         unsure = 0.0 if difference.wrong else checked.unsure()
         if difference.wrong or unsure <= SMALL:
             return Outcome(difference, unsure, again, checked.program.instructions)
