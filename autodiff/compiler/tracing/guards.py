@@ -122,11 +122,12 @@ class Guards:
 
     def _visit(self, thing: Any, path: Path) -> None:
         kind = type(thing)
-        if kind in _SIMPLE or isinstance(thing, Node | Primitive | np.generic) or id(thing) in self._seen:
+        if kind in _SIMPLE or issubclass(kind, Node | Primitive | np.generic) or id(thing) in self._seen:
             return
         self._seen.add(id(thing))
         self._kept.append(thing)
-        visit = next((visit for kinds, visit in _VISITS if isinstance(thing, kinds)), None)
+        # issubclass, as some objects answer for their __class__ as well, or raise.
+        visit = next((visit for kinds, visit in _VISITS if issubclass(kind, kinds)), None)
         if visit is not None:
             visit(self, thing, path)
         elif hasattr(kind, "__next__"):  # of its class: some objects have every attribute that they are asked for
@@ -246,7 +247,9 @@ class Guards:
         held = _attributes_of(thing)
         kind: Any = type(thing)
         everything = _extends_ours(kind) or (self._names & _ANY_ATTRIBUTE and not isinstance(thing, type))
-        if everything and hasattr(thing, "__dict__"):
+        if everything and issubclass(kind, types.ModuleType):  # of a package not all that lies in it
+            held = {name: x for name, x in held.items() if name in self._names or not _is_furniture(name, x)}
+        elif everything and hasattr(thing, "__dict__"):
             if "all of them" not in asked:
                 asked.add("all of them")
                 self._dict(vars(thing), path)
@@ -381,6 +384,11 @@ def _position(iterator: Iterator[Any]) -> Any:
         frame = iterator.gi_frame
         return None if frame is None else (frame.f_lasti, {name: id(x) for name, x in frame.f_locals.items()})
     return length_hint(iterator, -1), repr(iterator)
+
+
+def _is_furniture(name: str, thing: Any) -> bool:
+    """What a module has beside what its author put there: parts of the package, ``__builtins__`` and the like."""
+    return name.startswith("__") or issubclass(type(thing), types.ModuleType)
 
 
 def _attributes_of(thing: Any) -> dict[str, Any]:

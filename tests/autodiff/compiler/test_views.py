@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autodiff.compiler.rerolling.views import common_lengths, even, finer, part, strided
@@ -21,6 +21,7 @@ def spelled(first, axes):
     return rows
 
 
+@settings(deadline=None)
 @given(st.integers(0, 5), AXES)
 def test_even_lists_are_recognised(first, axes):
     rows = spelled(first, axes)
@@ -30,6 +31,7 @@ def test_even_lists_are_recognised(first, axes):
     assert len(found[1]) <= len(axes)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=12))
 def test_even_never_tells_of_other_rows(rows):
     found = even(np.array(rows))
@@ -38,6 +40,7 @@ def test_even_never_tells_of_other_rows(rows):
         assert prod(length for length, _ in found[1]) == len(rows)
 
 
+@settings(deadline=None)
 @given(AXES, st.data())
 def test_axes_cut_finer_are_the_same_rows(axes, data):
     cuts = []
@@ -55,6 +58,7 @@ def test_common_lengths():
     assert common_lengths([[(2, 0), (3, 1)], [(3, 0), (2, 1)]]) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 6), AXES)
 def test_parts_show_the_rows_that_were_asked_for(first, axes):
     rows = spelled(first, axes)
@@ -76,6 +80,7 @@ def test_every_block_of_rows_and_column_is_a_view():
     assert part(x, 0, [(2, -1)]) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 4), st.lists(st.tuples(st.integers(1, 4), st.integers(-2, 6)), min_size=1, max_size=3))
 def test_strided_views_hold_the_entries(first, axes):
     index = spelled(first, axes).reshape([length for length, _ in axes])
