@@ -52,7 +52,7 @@ class Backends:
     def __init__(self, program: Program, backend: str, dtype: Any) -> None:
         self.program, self.backend, self.dtype = program, backend, dtype
         self._blocks: Blocks | None = None
-        self._operations: dict[int, int] = {}
+        self._operations: int | None = None  # of the re-rolled program, whatever the batch
         self._tapes: dict[tuple[bool, bool], Tape | None] = {}
 
     @property
@@ -87,6 +87,6 @@ class Backends:
         """The name of the back end for so many examples."""
         if self.backend != "auto":
             return self.backend
-        if not self._operations:
-            self._operations[0] = self.blocks.program(1, self.dtype).instructions
-        return cost.choose(self.program, self._operations[0], batch)
+        if self._operations is None:
+            self._operations = self.blocks.program(1, self.dtype).instructions
+        return cost.choose(self.program, self._operations, batch)

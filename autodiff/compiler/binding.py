@@ -8,32 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autodiff.compiler.bound import Bound
 from autodiff.compiler.numpy_backend import Replay
 from autodiff.compiler.replay.lending import LARGE
 from autodiff.compiler.reroll import Blocks
 from autodiff.compiler.rerolling.views import Rows, strided
 
 
-class BoundBlocks:
-    """A re-rolled program for one size of batch. Write into ``P``, ``X`` and ``seed``, run, and read the rest.
-
-    Attributes:
-        P: the parameters, of shape (parameters,).
-        X: the inputs, of shape (inputs, batch). In memory the numbers of one example stand together.
-        outputs: of shape (outputs, batch).
-        seed: the gradient that each output starts from, of the same shape.
-        dP, dX: gradients in the shapes of P and X, or None where they were not asked for.
-    """
+class BoundBlocks(Bound):
+    """A re-rolled program for one size of batch; see :class:`Bound`."""
 
     def __init__(
         self, blocks: Blocks, batch: int, *, wrt_P: bool = True, wrt_X: bool = False, dtype: Any = np.float64
     ) -> None:
-        scalar, program = blocks.scalar, blocks.program(batch, dtype)
-        self.P = np.ones(len(scalar.shared), dtype)
-        self.X = np.ones((batch, len(scalar.varying)), dtype).T
-        self.seed = np.ones((len(scalar.outputs), batch), dtype)
-        self.dP = np.zeros_like(self.P) if wrt_P else None
-        self.dX = np.zeros_like(self.X) if wrt_X else None
+        super().__init__(blocks.scalar, batch, wrt_P, wrt_X, dtype)
+        program = blocks.program(batch, dtype)
         self._copied: list[tuple[NDArray[Any], NDArray[Any] | None, NDArray[Any], Rows]] = []
         self._scattered: list[_Scattered] = []
         self._borrowers: dict[tuple[bool, int, int], _Borrower] = {}
@@ -113,11 +102,6 @@ class BoundBlocks:
         self._replay.backward()
         for scattered in self._scattered:
             scattered.collect()
-
-    def run(self) -> None:
-        """Both."""
-        self.forward()
-        self.backward()
 
 
 @dataclass

@@ -324,16 +324,7 @@ class Compiled:
             collect(x, found, [])
             for run in found:
                 parts = run if isinstance(run, list | tuple) else (run,)
-                kinds |= {
-                    Tensor
-                    if isinstance(p, Tensor)
-                    else Value
-                    if isinstance(p, Value)
-                    else np.ndarray
-                    if np.ndim(p) or isinstance(p, np.ndarray)
-                    else float
-                    for p in parts[:1]
-                }
+                kinds |= {_kind_of(p) for p in parts[:1]}
         if Tensor in kinds:
             return Tensor
         if Value in kinds or float in kinds:
@@ -405,6 +396,13 @@ def _signature(function: Callable[..., Any]) -> Signature | None:
         return signature(function)
     except (TypeError, ValueError):  # some functions of C have none
         return None
+
+
+def _kind_of(x: Any) -> type:
+    """What an argument speaks for: Values or floats, Tensors, or arrays, which may stand for either."""
+    if isinstance(x, Tensor | Value):
+        return Tensor if isinstance(x, Tensor) else Value
+    return np.ndarray if np.ndim(x) or isinstance(x, np.ndarray) else float
 
 
 def _static_positions(

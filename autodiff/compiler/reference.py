@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.compiler.bound import Bound
 from autodiff.compiler.program import Program
 from autodiff.context import enable_grad, traced_by
 from autodiff.primitives.row import Primitive
@@ -16,26 +17,14 @@ from autodiff.tensor import Tensor
 from autodiff.transforms import gradients
 
 
-class Reference:
-    """A scalar program for one size of batch. Write into ``P``, ``X`` and ``seed``, run, and read the rest.
-
-    Attributes:
-        P: the parameters, of shape (parameters,).
-        X: the inputs, of shape (inputs, batch).
-        outputs: of shape (outputs, batch).
-        seed: the gradient that each output starts from, of the same shape.
-        dP, dX: gradients in the shapes of P and X, or None where they were not asked for.
-    """
+class Reference(Bound):
+    """A scalar program for one size of batch; see :class:`Bound`."""
 
     def __init__(
         self, program: Program, batch: int, *, wrt_P: bool = True, wrt_X: bool = False, dtype: Any = np.float64
     ) -> None:
+        super().__init__(program, batch, wrt_P, wrt_X, dtype)
         self.program, self.dtype = program, dtype
-        self.P = np.ones(len(program.shared), dtype)
-        self.X = np.ones((batch, len(program.varying)), dtype).T
-        self.seed = np.ones((len(program.outputs), batch), dtype)
-        self.dP = np.zeros_like(self.P) if wrt_P else None
-        self.dX = np.zeros_like(self.X) if wrt_X else None
         self.outputs = np.zeros_like(self.seed)
         self._leaves: list[Any] = []
         self._results: list[Any] = []
@@ -70,8 +59,3 @@ class Reference:
             self.dP[...] = totals[:count]
         if self.dX is not None and len(self.X):
             self.dX[...] = totals[count:]
-
-    def run(self) -> None:
-        """Both."""
-        self.forward()
-        self.backward()
