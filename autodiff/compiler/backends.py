@@ -1,49 +1,18 @@
-"""The back ends under one roof: a scalar program, a size of batch, and arrays to write into and to read from.
-
-Each has ``P`` (parameters), ``X`` (inputs, batch), ``seed`` and ``outputs`` (outputs, batch), the gradients ``dP`` and
-``dX`` or None, and ``forward()``, ``backward()`` and ``run()``, which does both.
-"""
+"""The back ends under one roof: a scalar program, and which of them runs it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from autodiff.compiler import cost
 from autodiff.compiler.binding import BoundBlocks
 from autodiff.compiler.collector import collector_resting
-from autodiff.compiler.numba_backend import Tape, Unsupported
+from autodiff.compiler.numba_backend import BoundTape, Tape, Unsupported
 from autodiff.compiler.program import Program
 from autodiff.compiler.reference import Reference
 from autodiff.compiler.reroll import Blocks, reroll
 
 BACKENDS = ("auto", "numpy", "numba", "reference")
-
-
-class BoundTape:
-    """A tape beside the arrays that it reads."""
-
-    def __init__(self, tape: Tape, program: Program, batch: int, dtype: Any) -> None:
-        self.tape = tape
-        self.P = np.ones(len(program.shared), dtype)
-        self.X = np.ones((len(program.varying), batch), dtype)
-        self.seed = np.ones((len(program.outputs), batch), dtype)
-        self.outputs = np.zeros_like(self.seed)
-        self.dP: Any = None
-        self.dX: Any = None
-
-    def forward(self) -> None:
-        """Compute the outputs."""
-        self.outputs = self.tape.forward(self.P, self.X)
-
-    def backward(self) -> None:
-        """Compute the gradients."""
-        self.run()
-
-    def run(self) -> None:
-        """Both, in one go over the tape."""
-        self.outputs, self.dP, self.dX = self.tape.value_and_grad(self.P, self.X, self.seed)
 
 
 class Backends:
@@ -80,7 +49,7 @@ class Backends:
         if backend == "reference":
             return Reference(self.program, batch, wrt_P=wrt_P, wrt_X=wrt_X, dtype=self.dtype)
         if backend == "numba" and (tape := self.tape(wrt_P, wrt_X)) is not None:
-            return BoundTape(tape, self.program, batch, self.dtype)
+            return BoundTape(tape, self.program, batch)
         return BoundBlocks(self.blocks, batch, wrt_P=wrt_P, wrt_X=wrt_X, dtype=self.dtype)
 
     def chosen(self, batch: int) -> str:

@@ -6,16 +6,13 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
-from inspect import Parameter, Signature, signature
-from operator import index
 from threading import RLock
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autodiff.compiler.backends import BACKENDS
+from autodiff.compiler import options
 from autodiff.compiler.calling.checking import check
-from autodiff.compiler.calling.outputs import REDUCTIONS
 from autodiff.compiler.calling.scalar_entry import ScalarEntry
 from autodiff.compiler.calling.tensor_entry import TensorEntry
 from autodiff.compiler.collector import collector_resting
@@ -61,28 +58,18 @@ class Compiled:
         maxsize: int,
         check: bool,
     ) -> None:
-        if not callable(function):
-            raise TypeError(f"compile takes a function, and was given {function!r}")
-        if of not in (None, Value, Tensor):
-            raise TypeError(f"compile(of=...) is Value or Tensor, what the function computes with; not {of!r}")
-        _one_of("reduction", reduction, REDUCTIONS)
-        _one_of("backend", backend, BACKENDS)
-        if np.dtype(dtype) not in (np.float64, np.float32):
-            raise TypeError(f"compile(dtype=...) is np.float64 or np.float32, not {dtype!r}")
-        if maxsize < 1:
-            raise ValueError(f"compile(maxsize=...) is at least 1, not {maxsize!r}")
+        self._signature = options.signature_of(function)
+        options.check_options(of, reduction, backend, dtype, maxsize, check)
         update_wrapper(self, function)
         self.__wrapped__ = function
-        self._signature = _signature(function)
-        self._in_axes, self._reduction = in_axes, reduction
+        self._in_axes, self._reduction = options.axes_of(in_axes, self._signature), reduction
         self._of: Any = of
         self._reduces = "mean" if reduction == "none" else reduction  # what value_and_grad differentiates
         parameters = self._signature.parameters.values() if self._signature else ()
-        self._argument_names = [p.name for p in parameters if p.kind in _POSITIONAL]
-        self._static = _static_positions(self._signature, static_argnums, static_argnames)
-        self._static_names = {static_argnames} if isinstance(static_argnames, str) else set(static_argnames)
+        self._argument_names = [p.name for p in parameters if p.kind in options.POSITIONAL]
+        self._static, self._static_names = options.static_positions(self._signature, static_argnums, static_argnames)
         self._backend, self._dtype, self._maxsize, self._check = backend, np.dtype(dtype), maxsize, check
-        self._modes: dict[int, tuple[Any, ...]] = {}
+        self._modes: dict[int, tuple[Any, ...]] = {}  # by the number of arguments: the axis and the name of each
         self._entries: OrderedDict[Any, list[Any]] = OrderedDict()
         self._lock = RLock()
         self._hits = self._traces = self._again = 0
@@ -188,20 +175,19 @@ class Compiled:
         modes = self._modes.get(len(args)) or self._modes_of(len(args))
         found: list[Any] = []
         key: list[Any] = []
-        for position, x in enumerate(args):
-            mode = modes[position]
+        for x, (mode, name) in zip(args, modes, strict=True):
             if mode is None:
                 collect(x, found, key)
             elif mode is _STATIC:
-                self._static_key(x, key, position)
-            else:
-                collect_batch(x, mode, found, key, self._name(position))
-        for name, x in sorted(kwargs.items()):
-            key.append(name)
-            if name in self._static_names:
                 self._static_key(x, key, name)
             else:
-                collect(x, found, key)
+                collect_batch(x, mode, found, key, name)
+        for name in sorted(kwargs) if kwargs else ():
+            key.append(name)
+            if name in self._static_names:
+                self._static_key(kwargs[name], key, name)
+            else:
+                collect(kwargs[name], found, key)
         if (since := differentiated_since()) is not None:
             check_none_is_lost(found, since)
         last_key, last = self._last
@@ -238,12 +224,12 @@ class Compiled:
             )
         return None
 
-    def _static_key(self, x: Any, key: list[Any], name: Any) -> None:
+    def _static_key(self, x: Any, key: list[Any], name: str) -> None:
         try:
             hash(x)
         except TypeError:
             raise TypeError(
-                f"{self._name(name)} is static, so it is a key of the cache and has to be hashable, and a"
+                f"{name} is static, so it is a key of the cache and has to be hashable, and a"
                 f" {type(x).__name__} is not; write a tuple instead of a list"
             ) from None
         key += (type(x), repr(x) if isinstance(x, float | complex | tuple) else x, x if isinstance(x, tuple) else 0)
@@ -252,10 +238,7 @@ class Compiled:
         self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], modes: tuple[Any, ...], found: list[Any]
     ) -> Any:
         starts = [0, 0]
-        trees = [
-            Tree(x, self._name(i), mode, starts, mode is _STATIC)
-            for i, (x, mode) in enumerate(zip(args, modes, strict=True))
-        ]
+        trees = [Tree(x, name, mode, starts, mode is _STATIC) for x, (mode, name) in zip(args, modes, strict=True)]
         named = {name: Tree(x, name, None, starts, name in self._static_names) for name, x in sorted(kwargs.items())}
         every = [*trees, *named.values()]
         runs = [run for tree in every for run in tree.runs]
@@ -288,9 +271,7 @@ class Compiled:
         bound = self._signature.bind(*args, **kwargs)
         return bound.args, bound.kwargs
 
-    def _name(self, position: Any) -> str:
-        if isinstance(position, str):
-            return position
+    def _name(self, position: int) -> str:
         return self._argument_names[position] if position < len(self._argument_names) else f"argument {position}"
 
     def _modes_of(self, count: int) -> tuple[Any, ...]:
@@ -301,16 +282,16 @@ class Compiled:
             modes = {i: None if k == 0 or shared else 0 for k, i in enumerate(plain)}
         elif isinstance(axes, list | tuple):
             if len(axes) != count:
-                raise ValueError(f"in_axes={axes!r} is for {len(axes)} arguments, and there are {count}")
+                raise ValueError(options.wrong_count(axes, [self._name(i) for i in range(count)]))
             modes = dict(enumerate(axes))
         else:
             modes = dict.fromkeys(plain, axes)
-        if self._of is Tensor and any(modes[i] is not None for i in plain):
+        if self._of is Tensor and any(options.batched(modes[i]) for i in plain):
             raise TraceError(
                 f"in_axes={axes!r} is for functions of single numbers, written for one example; a function of Tensors"
                 " computes with the whole batch already, and takes in_axes=None"
             )
-        self._modes[count] = tuple(_STATIC if i in self._static else modes[i] for i in range(count))
+        self._modes[count] = tuple([(_STATIC if i in self._static else modes[i], self._name(i)) for i in range(count)])
         return self._modes[count]
 
     def _decided(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> type:
@@ -329,26 +310,17 @@ class Compiled:
             return Tensor
         if Value in kinds or float in kinds:
             return Value
-        batched = (
-            len(plain) > 1
-            if auto
-            else any(axis is not None for axis in (axes if isinstance(axes, list | tuple) else [axes]))
-        )
-        return Value if batched else Tensor
+        return Value if (len(plain) > 1 if auto else options.batched(axes)) else Tensor
 
     def _wanted(self, argnums: Any, entry: Any) -> Any:
-        single = hasattr(argnums, "__index__")
-        positions = [index(p) for p in ((argnums,) if single else argnums)]
-        total = len(entry.trees)
-        if not positions or not all(-total <= p < total for p in positions):
-            raise ValueError(f"argnums={argnums!r}: the function was called with {total} arguments")
+        positions = options.positions_of(argnums, [self._name(i) for i in range(len(entry.trees))])
         for p in positions:
             if not entry.trees[p].runs:
                 raise TypeError(
-                    f"argnums={argnums!r}: {self._name(p % total)} has no numbers to differentiate by: it is static, or"
+                    f"argnums={argnums!r}: {self._name(p)} has no numbers to differentiate by: it is static, or"
                     " an object without a method parameters()"
                 )
-        return positions[0] % total if single else tuple([p % total for p in positions])
+        return positions if isinstance(argnums, list | tuple | range) else positions[0]
 
     def _needs_a_number(self, entry: Any) -> None:
         if not entry.returns_a_number:
@@ -356,16 +328,13 @@ class Compiled:
 
     def _inlined(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Inside another trace: the function itself, whose operations that trace writes down."""
-        modes = self._modes_of(len(args)) if self._of is not None or self._in_axes != "auto" else (None,)
-        if any(mode is not None and mode is not _STATIC for mode in modes) or len(modes) < len(args):
+        modes = self._modes_of(len(args)) if self._of is not None or self._in_axes != "auto" else ((None, ""),)
+        if any(mode is not None and mode is not _STATIC for mode, _ in modes) or len(modes) < len(args):
             raise TraceError(
                 f"{self!r} is for batches, and was called inside another compiled function, which computes one example;"
                 " call the function itself there: .__wrapped__"
             )
         return self.__wrapped__(*args, **kwargs)
-
-
-_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class _Method:
@@ -385,38 +354,11 @@ class _Method:
 _CALLS = ("value_and_grad", "grad", "vjp", "backward", "program", "blocks")
 
 
-# ── what is asked of the options ─────────────────────────────────────────────────────────────────────
-def _one_of(name: str, given: Any, known: Sequence[str]) -> None:
-    if given not in known:
-        raise ValueError(f"compile({name}=...) is one of {', '.join(map(repr, known))}, not {given!r}")
-
-
-def _signature(function: Callable[..., Any]) -> Signature | None:
-    try:
-        return signature(function)
-    except (TypeError, ValueError):  # some functions of C have none
-        return None
-
-
 def _kind_of(x: Any) -> type:
     """What an argument speaks for: Values or floats, Tensors, or arrays, which may stand for either."""
     if isinstance(x, Tensor | Value):
         return Tensor if isinstance(x, Tensor) else Value
     return np.ndarray if np.ndim(x) or isinstance(x, np.ndarray) else float
-
-
-def _static_positions(
-    known: Signature | None, argnums: int | Sequence[int], argnames: str | Sequence[str]
-) -> frozenset[int]:
-    positions = {index(p) for p in ([argnums] if hasattr(argnums, "__index__") else argnums)}  # type: ignore[union-attr]
-    parameters = list(known.parameters.values()) if known else []
-    for name in [argnames] if isinstance(argnames, str) else argnames:
-        if known is not None and name not in known.parameters:
-            raise ValueError(f"static_argnames: the function has no argument {name!r}, only {list(known.parameters)}")
-        positions |= {i for i, p in enumerate(parameters) if p.name == name and p.kind in _POSITIONAL}
-    if any(p < 0 for p in positions):
-        raise ValueError(f"static_argnums counts from 0, and was given {argnums!r}")
-    return frozenset(positions)
 
 
 def _example(run: Run, x: Any, at: int) -> Any:

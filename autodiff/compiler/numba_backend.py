@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.compiler.bound import Bound
 from autodiff.compiler.program import Program
 from autodiff.compiler.tape.encoding import Unsupported, encode
 from autodiff.compiler.tape.machine import LANES, sweep, table
 
-__all__ = ["Tape", "Unsupported", "available"]
+__all__ = ["BoundTape", "Tape", "Unsupported", "available"]
 
 
 _PROCESSORS = frozenset({"x86_64", "AMD64", "arm64", "aarch64"})  # LLVM can jump from operation to operation there
@@ -102,33 +103,64 @@ class Tape:
         try:
             work = idle.pop()
         except IndexError:
-            work = self._work(1 if batch == 1 else LANES)
-        code = self.code
-        self.run(
-            code.forward,
-            code.backward,
-            *work,
-            code.outputs,
-            code.seeds,
-            self.first,
-            P,
-            X,
-            seed,
-            out,
-            dP,
-            dX,
-        )
+            work = self.work(batch)
+        self.run(*self.arguments(work, P, X, seed, out, dP, dX))
         idle.append(work)
         if self.dtype is not _FLOAT64:
             out, dP, dX = (x.astype(self.dtype) for x in (out, dP, dX))
         per_leaf = dP if per_example else dP[:, 0] if self.wrt_shared and seed is not _NOTHING else None
         return out, per_leaf if self.wrt_shared else None, dX if self.wrt_varying else None
 
-    def _work(self, lanes: int) -> tuple[Any, Any]:
-        """Arrays to work in; a thread takes them for the length of a call."""
+    def work(self, batch: int) -> tuple[Any, Any]:
+        """Arrays to work in, for one thread at a time."""
+        lanes = 1 if batch == 1 else LANES
         values = np.zeros((self.code.slots, lanes))
         values[: self.first] = self.code.constants[:, None]
         return values, np.full((self.code.gradients, lanes), -0.0)
+
+    def arguments(self, work: tuple[Any, Any], *arrays: Any) -> tuple[Any, ...]:
+        """What the machine is given: the code, where to work, and P, X, the seed, the outputs, dP and dX."""
+        code = self.code
+        return code.forward, code.backward, *work, code.outputs, code.seeds, self.first, *arrays
+
+
+class BoundTape(Bound):
+    """A tape beside the arrays that it reads and writes; see :class:`Bound`."""
+
+    def __init__(self, tape: Tape, program: Program, batch: int) -> None:
+        super().__init__(program, batch, tape.wrt_shared, tape.wrt_varying, tape.dtype)
+        self.X = np.ones((len(self.X), batch), tape.dtype)  # the machine reads the examples side by side
+        self.outputs = np.zeros_like(self.seed)
+        given, found = [self.P, self.X, self.seed], [self.outputs, _NOTHING, _NOTHING]
+        if tape.wrt_shared:
+            found[1] = np.zeros((len(self.P), 1), tape.dtype)
+            self.dP = found[1][:, 0]
+        if tape.wrt_varying:
+            found[2] = self.dX = np.zeros_like(self.X)
+        own = [np.asarray(x, np.float64) for x in (*given, *found)]  # the machine's: the same, if they are float64
+        self._before = [(x, y) for x, y in zip(own, given, strict=False) if x is not y]
+        self._after = [(y, x) for x, y in zip(own[3:], found, strict=True) if x is not y]
+        work = tape.work(batch)
+        self._machine = tape.run
+        self._forward = tape.arguments(work, *own[:2], _NOTHING, own[3], _NOTHING, _NOTHING)
+        self._both = tape.arguments(work, *own)
+
+    def forward(self) -> None:
+        """Compute the outputs."""
+        self._call(self._forward)
+
+    def backward(self) -> None:
+        """Compute the gradients. (The outputs once more: a batch passes the machine in parts, forward and back.)"""
+        self._call(self._both)
+
+    run = backward
+
+    def _call(self, arguments: tuple[Any, ...]) -> None:
+        for to, source in self._before:
+            np.copyto(to, source)
+        self._machine(*arguments)
+        for to, source in self._after:
+            np.copyto(to, source)
 
 
 _FLOAT64 = np.dtype(np.float64)

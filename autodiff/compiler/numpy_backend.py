@@ -251,7 +251,7 @@ class _Finite:
 
     def __init__(self, arrays: Iterable[Array]) -> None:
         self._parts: list[Array] = []
-        self._arrays = sorted(arrays, key=_address)
+        self._arrays = sorted([x.T if x.flags.f_contiguous else x for x in arrays], key=_address)
         ordered = list(self._arrays)
         while ordered:
             first = ordered.pop(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -18,41 +19,53 @@ class Filler:
     """Copies the runs of a call to where a replay reads them, or lends it the arrays themselves."""
 
     def __init__(self, runs: list[Run], P: Any, X: Any, borrow: Callable[..., bool] | None = None) -> None:
-        self.copies = [self._copy(run, P, X) for run in runs]
-        if borrow is not None:
-            self.copies = [
-                _lending(copy, run, borrow)
-                if prod(run.shape) * (1 if run.axis is None else X.shape[1]) >= LARGE
-                else copy
-                for copy, run in zip(self.copies, runs, strict=True)
-            ]
+        self.arrays: list[tuple[int, Any]] = []  # most runs: what is copied as it is, and to where
+        self.others: list[tuple[int, Callable[[Any], None]]] = []
+        for k, run in enumerate(runs):
+            target = _target(run, P, X)
+            size = prod(run.shape) * (1 if run.axis is None else X.shape[1])
+            if borrow is not None and size >= LARGE and run.kind is np.ndarray and run.axis in (None, 0):
+                self.others.append((k, _lending(target, run, borrow)))
+            elif (read := _reader(run)) is not None:
+                self.others.append((k, _copying(target, read)))
+            else:
+                self.arrays.append((k, target))
 
     def __call__(self, found: list[Any]) -> None:
         """Copy what was given at a call."""
-        for copy, run in zip(self.copies, found, strict=True):
-            copy(..., run)
-
-    def _copy(self, run: Run, P: Any, X: Any) -> Callable[[Any, Any], None]:
-        if run.axis is not None:
-            view = X.T[:, run.start : run.stop].reshape(X.shape[1], *run.shape)
-            return np.moveaxis(view, 0, run.axis).__setitem__  # type: ignore[no-any-return]
-        part = P[run.start : run.stop]
-        if run.kind is Value:
-            return lambda _, x: part.__setitem__(..., numbers_of((x,)))
-        if run.nodes is not None or run.values:
-            return lambda _, x: part.__setitem__(..., numbers_of(x))
-        part = part.reshape(run.shape)
-        return (lambda _, x: part.__setitem__(..., x._held)) if run.kind is Tensor else part.__setitem__  # type: ignore[no-any-return]
+        for k, target in self.arrays:
+            target[...] = found[k]
+        for k, copy in self.others:
+            copy(found[k])
 
 
-def _lending(copy: Callable[[Any, Any], None], run: Run, borrow: Callable[..., bool]) -> Callable[[Any, Any], None]:
+def _target(run: Run, P: Any, X: Any) -> Any:
+    """Where the numbers of a run go, in its shape."""
+    if run.axis is None:
+        return P[run.start : run.stop].reshape(run.shape)
+    view = X.T[:, run.start : run.stop].reshape(X.shape[1], *run.shape)
+    return np.moveaxis(view, 0, run.axis)
+
+
+def _reader(run: Run) -> Callable[[Any], Any] | None:
+    """How the numbers of a run are read; None where NumPy reads them."""
+    if run.kind is Value:
+        return lambda x: numbers_of((x,))[0]
+    if run.nodes is not None or run.values:
+        return numbers_of
+    return attrgetter("_held") if run.kind is Tensor else None
+
+
+def _copying(target: Any, read: Callable[[Any], Any]) -> Callable[[Any], None]:
+    return lambda x: target.__setitem__(..., read(x))
+
+
+def _lending(target: Any, run: Run, borrow: Callable[..., bool]) -> Callable[[Any], None]:
     """Copies a run, unless its array can be read in its place (large ones, where they begin with the examples)."""
-    if run.kind is not np.ndarray or run.axis not in (None, 0):
-        return copy
     varies, start, stop = run.axis is not None, run.start, run.stop
 
-    def lend(_: Any, x: Any) -> None:
+    def lend(x: Any) -> None:
         if type(x) is not np.ndarray or not borrow(x, varies, start, stop):
-            copy(..., x)
+            target[...] = x
 
     return lend

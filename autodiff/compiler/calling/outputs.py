@@ -58,9 +58,15 @@ def reduced(batch: Any, reduction: str) -> Any:
     """Numbers of a batch, along the first axis, as they are or taken together."""
     if reduction == "none":
         return batch
-    total = np.add.reduce(batch, axis=0)
+    total = total_of(batch)
     total = total / len(batch) if reduction == "mean" else total
     return total if total.ndim else float(total)
+
+
+@np.errstate(all="ignore")  # inf and NaN are answers here
+def total_of(batch: Any) -> Any:
+    """The sum of the numbers of a batch, along the first axis."""
+    return np.add.reduce(batch, axis=0)
 
 
 def parts_of(form: Any, given: Any) -> list[tuple[Any, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -10,16 +11,17 @@ import numpy as np
 
 from autodiff.compiler.backends import Backends
 from autodiff.compiler.calling.filling import Filler
-from autodiff.compiler.calling.outputs import layout, parts_of, reduced
+from autodiff.compiler.calling.outputs import layout, parts_of, reduced, total_of
 from autodiff.compiler.passes import simplify
 from autodiff.compiler.program import Program
 from autodiff.compiler.replay.lending import LARGE, LOANS, Loan
 from autodiff.compiler.replay.pool import Pool
-from autodiff.compiler.tracing.arguments import Run, Tree, numbers_of
+from autodiff.compiler.tracing.arguments import Run, Tree, joiner, numbers_of
 from autodiff.compiler.tracing.trace import Trace
 from autodiff.errors import TraceError
 from autodiff.graph import Node
 from autodiff.hooks import hooked
+from autodiff.primitives.calls import LONGEST
 from autodiff.value import Value
 
 _KEPT = 16  # sizes of batch whose replays are kept, of each kind
@@ -99,11 +101,12 @@ class ScalarEntry:
 
     def evaluated(self, found: list[Any], weights: list[Any]) -> tuple[list[Any], list[Any]]:
         """For one example: each output, and the gradient of their weighted sum by every leaf."""
-        bound = _Bound(self, 1, "vjp", True, True, False)
-        bound.fill(found)
-        bound.machine.seed[...] = np.array(weights, float)[:, None]
-        bound.machine.run()
-        return list(bound.machine.outputs[:, 0]), [*bound.machine.dP, *bound.machine.dX[:, 0]]
+        machine, captured = self.backends.bound(1, True, True), self.trace.captured
+        Filler(self.runs, machine.P, machine.X)(found)
+        machine.P[len(machine.P) - len(captured) :] = numbers_of(captured)
+        machine.seed[...] = np.array(weights, float)[:, None]
+        machine.run()
+        return list(machine.outputs[:, 0]), [*machine.dP, *machine.dX[:, 0]]
 
     def batch(self, found: list[Any]) -> int:
         """How many examples there are.
@@ -138,73 +141,47 @@ class ScalarRunner:
     def __init__(self, entry: ScalarEntry, purpose: str, wanted: Any, per_example: bool) -> None:
         self.entry, self.purpose, self.per_example = entry, purpose, per_example
         trees = [entry.trees[k] for k in ((wanted,) if isinstance(wanted, int) else wanted)]
-        varies = [run.axis is not None for tree in trees for run in tree.runs]
+        self.runs = [run for tree in trees for run in tree.runs]
+        varies = [run.axis is not None for run in self.runs]
         self.wrt_P, self.wrt_X = purpose != "none" and not (varies and all(varies)), any(varies)
-        self.builders = [tree.builder(self._taken) for tree in trees]
-        self.single = self.builders[0] if isinstance(wanted, int) else None
+        self.join = joiner(trees, isinstance(wanted, int))
         self.pool = Pool(_KEPT)
         self.loans: list[Loan] = []
-        self.parameters = len(entry.program.shared)
 
     def __call__(self, found: list[Any]) -> tuple[Any, Any]:
         """The output and the gradients."""
         bound, batch = self.take(found)
-        machine = bound.machine
-        machine.run()
-        row = machine.outputs[0]
-        if self.per_example:
-            value = row.copy()
-        else:
-            value = float(np.add.reduce(row))
-            value = value / batch if self.purpose == "mean" else value
-        gradients = self.gradients(machine, self._lent(bound))
+        bound.machine.run()
+        value = bound.value()
+        gradients = self.gradients(bound, lend=True)
         self.pool.give(batch, bound)
         return value, gradients
 
     def take(self, found: list[Any]) -> tuple[_Bound, int]:
         """A replay that has the numbers of a call; it is to be given back to the pool."""
         batch = self.entry.batch(found)
-        bound = self.pool.take(batch, self.new, _is_free)
+        bound = self.pool.take(batch, self.new, _is_free if self.loans else None)
         bound.fill(found)
         return bound, batch
 
+    def gradients(self, bound: _Bound, lend: bool = False) -> Any:
+        """What a machine has written, in the form of the arguments."""
+        lent = self._lent(bound) if lend and bound.is_large else None
+        if lent is not None:
+            return self.join([run.taker(lent, lent=True)() for run in self.runs])
+        return self.join([take() for take in bound.takers])
+
     def _lent(self, bound: _Bound) -> Any:
-        """The gradients of the parameters without a copy, where they are many; or None."""
-        gradients = bound.machine.dP
-        if gradients is None or gradients.size < LARGE or gradients.dtype != np.float64 or self.wrt_X:
-            return None
+        """The gradients of the parameters without a copy; None where too many have such."""
         self.loans = [loan for loan in self.loans if loan.is_open]
         if len(self.loans) >= LOANS:
             return None
         self.loans.append(bound.loan)
-        return bound.loan.of(gradients)
-
-    def gradients(self, machine: Any, lent: Any = None) -> Any:
-        """What a machine has written, in the form of the arguments."""
-        if self.per_example:
-            source: Any = machine.dX
-        elif self.wrt_X:
-            source = None if machine.dP is None else machine.dP.astype(np.float64), machine.dX
-        else:
-            # A copy, unless the machine lends its own; single gradients come in the dtype of their leaf.
-            source = machine.dP.astype(np.float64) if lent is None else lent
-        if self.single is not None:
-            return self.single(source)
-        return tuple([build(source) for build in self.builders])
+        return bound.loan.of(bound.machine.dP)
 
     def new(self, batch: int) -> _Bound:
         """A replay for so many examples."""
-        return _Bound(self.entry, batch, self.purpose, self.wrt_P, self.wrt_X, self.per_example)
-
-    def _taken(self, run: Run) -> Callable[[Any], Any]:
-        """How the gradient of a run is taken from what :meth:`gradients` has."""
-        if self.per_example:
-            first = len(self.entry.program.shared) if run.axis is not None else 0
-            return lambda rows: run.gradient_of_each(rows[first:])
-        take = run.gradient()
-        if run.axis is not None:
-            return lambda both: run.gradient_of_each(both[1])
-        return (lambda both: take(both[0])) if self.wrt_X else take
+        return _Bound(self, batch)
 
 
 def _is_free(bound: _Bound) -> bool:
@@ -212,26 +189,41 @@ def _is_free(bound: _Bound) -> bool:
 
 
 class _Bound:
-    """A machine, and how the arguments of a call get into it."""
+    """A machine, how the arguments of a call get into it, and how the results get out.
 
-    def __init__(
-        self, entry: ScalarEntry, batch: int, purpose: str, wrt_P: bool, wrt_X: bool, per_example: bool
-    ) -> None:
-        if per_example:
+    Attributes:
+        takers: for each run by which to differentiate, what gives its gradient.
+        is_large: whether it is worth while to lend its gradients.
+    """
+
+    def __init__(self, runner: ScalarRunner, batch: int) -> None:
+        entry, purpose = runner.entry, runner.purpose
+        if runner.per_example:
             self.machine = entry.spread.bound(batch, False, True)
             parameters = len(entry.program.shared)
             self.P: Any = np.ones(parameters, entry.dtype)
             self.copies, inputs = self.machine.X[:parameters], self.machine.X[parameters:]
         else:
-            self.machine = entry.backends.bound(batch, wrt_P, wrt_X)
+            self.machine = entry.backends.bound(batch, runner.wrt_P, runner.wrt_X)
             self.P, self.copies, inputs = self.machine.P, None, self.machine.X
-        self.machine.seed[...] = 1 / batch if purpose == "mean" and not per_example else 1
+        machine = self.machine
+        machine.seed[...] = 1 / batch if purpose == "mean" and not runner.per_example else 1
         # Before a pull the caller may change his arrays; until then a replay has to have copies.
-        borrow = None if per_example or purpose == "vjp" else getattr(self.machine, "borrow", None)
+        borrow = None if runner.per_example or purpose == "vjp" else getattr(machine, "borrow", None)
         self.filler = Filler(entry.runs, self.P, inputs, borrow)
-        self.loan = Loan()
         self.captured = entry.trace.captured
         self.tail = self.P[len(self.P) - len(self.captured) :]
+        self.takers = [self._taker(run, runner.per_example, len(self.P)) for run in runner.runs]
+        dP = machine.dP
+        self.is_large = dP is not None and dP.size >= LARGE and dP.dtype == np.float64 and not runner.wrt_X
+        self.loan = Loan()
+        self.value = _value(machine.outputs, purpose == "mean", runner.per_example)
+
+    def _taker(self, run: Run, per_example: bool, parameters: int) -> Callable[[], Any]:
+        machine = self.machine
+        if per_example:
+            return partial(run.gradient_of_each, machine.dX[parameters if run.axis is not None else 0 :])
+        return run.taker(machine.dP) if run.axis is None else partial(run.gradient_of_each, machine.dX)
 
     def fill(self, found: list[Any]) -> None:
         self.filler(found)
@@ -239,6 +231,23 @@ class _Bound:
             self.tail[:] = numbers_of(self.captured)
         if self.copies is not None:
             self.copies[...] = self.P[:, None]
+
+
+def _value(outputs: Any, is_mean: bool, per_example: bool) -> Callable[[], Any]:
+    """What takes the one output from where a machine writes it."""
+    if not len(outputs):  # no number: it is refused elsewhere
+        return lambda: None
+    row = outputs[0]
+    if per_example:
+        return row.copy  # type: ignore[no-any-return]
+    batch = row.size
+    if batch == 1:
+        return row.item  # type: ignore[no-any-return]
+    count = batch if is_mean else 1
+    if batch <= LONGEST:
+        total = np.ones_like(row).dot  # half the time of np.add.reduce
+        return lambda: float(total(row)) / count
+    return lambda: float(total_of(row)) / count
 
 
 class _Pull:
@@ -257,7 +266,7 @@ class _Pull:
                 machine.forward()
             machine.backward()
             self._fresh = False
-            return self._runner.gradients(machine)
+            return self._runner.gradients(self._bound)
 
     def __del__(self) -> None:
         self._runner.pool.give(self._batch, self._bound)

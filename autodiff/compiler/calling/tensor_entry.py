@@ -12,7 +12,7 @@ from autodiff.compiler.calling.outputs import layout, parts_of
 from autodiff.compiler.numpy_backend import Replay
 from autodiff.compiler.passes import simplify
 from autodiff.compiler.replay.pool import Pool
-from autodiff.compiler.tracing.arguments import Run, Tree
+from autodiff.compiler.tracing.arguments import Run, Tree, joiner
 from autodiff.compiler.tracing.trace import Trace
 from autodiff.errors import TraceError, lost_in_compiled
 from autodiff.graph import Node
@@ -118,8 +118,7 @@ class TensorRunner:
     def __init__(self, entry: TensorEntry, purpose: str, wanted: Any) -> None:
         self.entry, self.purpose = entry, purpose
         self.wanted = (wanted,) if isinstance(wanted, int) else wanted
-        self.builders = [entry.trees[k].builder(self._taken) for k in self.wanted]
-        self.single = self.builders[0] if isinstance(wanted, int) else None
+        self.join = joiner([entry.trees[k] for k in self.wanted], isinstance(wanted, int))
         self.pool = Pool(_KEPT)
 
     def __call__(self, found: list[Any]) -> tuple[Any, Any]:
@@ -139,21 +138,7 @@ class TensorRunner:
 
     def gradients(self, bound: _Bound) -> Any:
         """What a replay has written, in the form of the arguments."""
-        if self.single is not None:
-            return self.single(bound.gradients)
-        return tuple([build(bound.gradients) for build in self.builders])
-
-    def _taken(self, run: Run) -> Callable[[Any], Any]:
-        entry = self.entry
-        numbers = entry.program.shared[entry.places[entry.runs.index(run)]]
-        if run.nodes is not None:
-            return lambda gradients: [gradients[number].copy() for number in numbers]
-        if run.kind in (list, tuple):
-            return lambda gradients: run.kind(gradients[number].item() for number in numbers)
-        (number,) = numbers
-        if run.kind is float:
-            return lambda gradients: gradients[number].item()
-        return lambda gradients: gradients[number].copy()
+        return self.join([take() for take in bound.takers])
 
 
 class _Bound:
@@ -163,18 +148,20 @@ class _Bound:
         program = entry.program
         numbers = [*program.shared]
         self.arrays = [np.array(sample) for sample in entry.samples]
-        chosen = {id(run) for k in wanted for run in entry.trees[k].runs}
         everything = purpose == "all"
-        places = [p for run, p in zip(entry.runs, entry.places, strict=True) if everything or id(run) in chosen]
-        self.gradients: dict[int, Any] = {}
+        chosen = [run for k in wanted for run in entry.trees[k].runs]
+        places = [p for run, p in zip(entry.runs, entry.places, strict=True) if everything or run in chosen]
+        followed: dict[int, Any] = {}
         for place in [*places, *([entry.captured] if everything else [])]:
             for number, array in zip(numbers[place], self.arrays[place], strict=True):
                 if array.dtype.kind == "f":
-                    self.gradients[number] = np.zeros_like(array)
+                    followed[number] = array
                 elif not everything:
                     raise TypeError(
                         f"integers carry no gradient, and an argument is of {array.dtype}; write dtype=float"
                     )
+        self.gradients = side_by_side(followed)
+        self.takers = [self._taker(run, numbers[entry.places[entry.runs.index(run)]]) for run in chosen]
         leaves = dict(zip(numbers, self.arrays, strict=True))
         self.seeds: Any = None
         if purpose != "none":
@@ -189,6 +176,16 @@ class _Bound:
             place.start if run.leaves == 1 and run.nodes is None and run.kind not in (list, tuple) else place
             for run, place in zip(entry.runs, entry.places, strict=True)
         ]
+
+    def _taker(self, run: Run, numbers: list[int]) -> Callable[[], Any]:
+        """What gives the gradient of a run, in its form."""
+        arrays = [self.gradients[number] for number in numbers]
+        if run.nodes is not None:
+            return lambda: [array.copy() for array in arrays]
+        if run.kind in (list, tuple):
+            return lambda: run.kind([array.item() for array in arrays])
+        (array,) = arrays
+        return array.item if run.kind is float else array.copy  # type: ignore[no-any-return]
 
     def fill(self, found: list[Any]) -> None:
         """Read the arguments. The array of a Tensor never changes: one that was read last time is there still."""
@@ -214,6 +211,21 @@ class _Bound:
             if self.held[k] is not data or type(x) is not Tensor:
                 self.arrays[k][...] = data
                 self.held[k] = data
+
+
+def side_by_side(arrays: dict[int, Any]) -> dict[int, Any]:
+    """Zeros like some arrays, all of one dtype in one piece of memory: whether they are finite is one question."""
+    found: dict[int, Any] = {}
+    for dtype in {array.dtype for array in arrays.values()}:
+        alike = {k: array for k, array in arrays.items() if array.dtype == dtype}
+        memory = np.zeros(sum([array.size for array in alike.values()]), dtype)
+        start = 0
+        for k, array in alike.items():
+            part = memory[start : start + array.size]
+            by_columns = array.flags.f_contiguous and not array.flags.c_contiguous
+            found[k] = part.reshape(array.shape[::-1]).T if by_columns else part.reshape(array.shape)
+            start += array.size
+    return found
 
 
 class _Pull:

@@ -6,9 +6,12 @@ numbers stand side by side in the vector of parameters or, where they vary over 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import prod
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -60,21 +63,17 @@ class Run:
     def __post_init__(self) -> None:
         self.stop = self.start + prod(self.shape)
 
-    def gradient(self) -> Callable[[Any], Any]:
-        """Takes its gradient, in its form, from a fresh vector of the gradients of all parameters."""
-        start, stop, shape = self.start, self.stop, self.shape
+    def taker(self, flat: Any, lent: bool = False) -> Callable[[], Any]:
+        """Takes its gradient, in its form, from the vector of the gradients of all parameters: a copy, unless lent."""
+        part = flat[self.start : self.stop]
         if self.dtype is not None:
-            if self.dtype != np.float64:
-                wanted = _floating(self.dtype)
-                return lambda flat: flat[start:stop].reshape(shape).astype(wanted, copy=False)
-            if len(shape) == 1:
-                return lambda flat: flat[start:stop]
-            return lambda flat: flat[start:stop].reshape(shape)
+            shaped, wanted = part.reshape(self.shape), _floating(self.dtype)
+            if wanted == flat.dtype and not lent:
+                return shaped.copy  # type: ignore[no-any-return]
+            return partial(shaped.astype, wanted, copy=not lent)
         if self.kind is list or self.nodes is not None:
-            return lambda flat: flat[start:stop].tolist()
-        if self.kind is tuple:
-            return lambda flat: tuple(flat[start:stop].tolist())
-        return lambda flat: flat.item(start)
+            return part.tolist  # type: ignore[no-any-return]
+        return (lambda: tuple(part.tolist())) if self.kind is tuple else part.item
 
     def gradient_of_each(self, rows: Any) -> Any:
         """The same for each example, along the first axis or that of the batch, from rows of gradients."""
@@ -103,7 +102,7 @@ class _Fixed:
 class _Container:
     """A list, tuple or dictionary: ``join`` makes one of the parts."""
 
-    join: Callable[[list[Any]], Any]
+    join: Callable[[Any], Any]
     parts: list[Any]
 
 
@@ -133,17 +132,23 @@ class Tree:
 
         return fill(self._form)
 
-    def builder(self, make: Callable[[Run], Callable[[Any], Any]]) -> Callable[[Any], Any]:
-        """A function that builds the same structure from whatever ``make`` makes each run from; None for the static."""
+    def joiner(self, start: int) -> Callable[[list[Any]], Any]:
+        """A function that builds the same structure from a list with an entry for each run, from ``start`` on.
 
-        def of(form: Any) -> Callable[[Any], Any]:
-            if isinstance(form, _Container):
-                parts, join = [of(part) for part in form.parts], form.join
-                if join is list:
-                    return lambda source: [part(source) for part in parts]
-                return lambda source: join([part(source) for part in parts])
-            run = form if isinstance(form, Run) else form.run
-            return (lambda source: None) if run is None else make(run)
+        What is static becomes None.
+        """
+        places = itertools.count(start)
+
+        def of(form: Any) -> Callable[[list[Any]], Any]:
+            if not isinstance(form, _Container):
+                run = form if isinstance(form, Run) else form.run
+                return (lambda taken: None) if run is None else itemgetter(next(places))
+            join = form.join
+            if len(form.parts) > 1 and all(isinstance(part, Run) for part in form.parts):
+                together = itemgetter(*[next(places) for _ in form.parts])
+                return together if join is tuple else lambda taken: join(together(taken))
+            parts = [of(part) for part in form.parts]
+            return lambda taken: join([part(taken) for part in parts])
 
         return of(self._form)
 
@@ -203,6 +208,13 @@ class Tree:
         if hasattr(kind, "_fields"):
             return _Container(lambda built: kind(*built), parts)
         return _Container(list if isinstance(x, list) else tuple, parts)
+
+
+def joiner(trees: list[Tree], single: bool) -> Callable[[list[Any]], Any]:
+    """A function that builds the form of one argument, or a tuple of several, from an entry for each of their runs."""
+    starts = itertools.accumulate([len(tree.runs) for tree in trees], initial=0)
+    joins = [tree.joiner(start) for tree, start in zip(trees, starts, strict=False)]
+    return joins[0] if single else lambda taken: tuple([join(taken) for join in joins])
 
 
 def _real(dtype: Any, name: str) -> Any:

@@ -117,6 +117,10 @@ def collect_batch(x: Any, axis: Any, found: list[Any], key: list[Any], name: str
     Raises:
         TraceError: there is no such axis.
     """
+    if axis == 0 and type(x) is np.ndarray and x.ndim:  # spelt out, as most are so
+        found.append(x)
+        key += (0, x.shape[1:], x.dtype)
+        return
     if axis is None:
         collect(x, found, key)
         return
