@@ -60,6 +60,7 @@ COMPILER_LAYERS = [
     {"autodiff.compiler.backends"},
     {"autodiff.compiler.tracing"},
     {"autodiff.compiler.calling"},
+    {"autodiff.compiler.options"},
     {"autodiff.compiler.compiled"},
     {"autodiff.compiler.compile"},
 ]
