@@ -178,6 +178,10 @@ class Tree:
             return self._add(Run(name, (), start, Value))
         if kind is float or kind is int:
             return self._add(Run(name, (), start, float))
+        if hasattr(kind, "__next__"):
+            raise TraceError(
+                f"{name} is a {kind.__name__}, which gives its numbers only once; make a list of it: list(...)"
+            )
         self.objects.append(x)
         parameters = parameters_of(x)
         if not parameters:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+import numpy as np
+
 from autodiff.compiler.tracing.guards import is_foreign_file
 from autodiff.errors import TraceError, describe
 from autodiff.origins import Origin, caller
@@ -112,12 +114,31 @@ def computed_outside(node: Any) -> TraceError:
     )
 
 
-def returns_no_node(function: Callable[..., Any], y: Any) -> TraceError:
-    """The function returned something that remembers nothing."""
-    if y is None:
-        return TraceError(f"{_name(function)} returned None\n  {_place(function)}\n  is a return missing at its end?")
+def is_complex(node: Any) -> TraceError:
+    """A function of Values reached a complex number."""
     return TraceError(
-        f"{_name(function)} returned {describe(y)}, which was not computed from its arguments\n  {_place(function)}\n "
+        f"compiled functions of Values compute with floats, and this one with {describe(node)}\n  at {_line()}\n"
+        "  compute with the real and the imaginary part, each a number of its own, or with Tensors (of=Tensor)"
+    )
+
+
+def returns_nothing(function: Callable[..., Any], returned: Any) -> TraceError:
+    """The function returned an empty list, tuple or dict."""
+    return TraceError(
+        f"{_name(function)} returned {returned!r}, with no Value or Tensor in it\n  {_place(function)}\n  return what"
+        " was computed: a Value or Tensor, or a list, tuple or dict of them"
+    )
+
+
+def returns_no_node(function: Callable[..., Any], y: Any, alone: bool) -> TraceError:
+    """The function returned something that remembers nothing, ``alone`` or among others."""
+    if y is None:
+        what, advice = ("None", "is a return missing at its end?") if alone else ("None among others", "leave it out")
+        return TraceError(f"{_name(function)} returned {what}\n  {_place(function)}\n  {advice}")
+    plain = isinstance(y, int | float | complex | str | bytes | np.ndarray | np.generic)
+    why = "which was not computed from its arguments" if plain else "and a compiled function returns nodes"
+    return TraceError(
+        f"{_name(function)} returned {describe(y)}, {why}\n  {_place(function)}\n "
         " return the Value or Tensor itself, or a list, tuple or dict of them; what is plain can be returned by another"
         " function"
     )
@@ -135,7 +156,7 @@ def returns_other_kind(function: Callable[..., Any], y: Any, kind: type) -> Trac
     """A Tensor from a function that was traced on Values, or the other way round."""
     return TraceError(
         f"{_name(function)} returned {describe(y)}, and was traced on {kind.__name__}s\n  {_place(function)}\n  for a"
-        " function of Tensors write compile(..., of=Tensor)"
+        f" function of {type(y).__name__}s write compile(..., of={type(y).__name__})"
     )
 
 

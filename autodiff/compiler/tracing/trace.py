@@ -95,7 +95,9 @@ class Trace:
             except TraceError:
                 raise
             except Exception as error:
-                error.add_note(refusals.raised_inside(function, kind))
+                # Not where the call itself failed, for want of an argument.
+                if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+                    error.add_note(refusals.raised_inside(function, kind))
                 raise
         if tracer.refused is not None:  # and somebody caught it: what followed was not what the function does
             raise tracer.refused
@@ -105,7 +107,9 @@ class Trace:
         self.guards.finish()
         self.guards.settle()
         outputs, rebuilt = flatten(returned)
-        tracer.finish(function, outputs)
+        if not outputs:
+            raise refusals.returns_nothing(function, returned)
+        tracer.finish(function, outputs, alone=outputs[0] is returned)
         self.returned = rebuilt([y.detach() for y in outputs])
         self.program: Program = tracer.program
         self.captured: list[Node] = tracer.captured
@@ -173,6 +177,8 @@ class _Tracer(Recorder, Tracer):
             return self.numbers[node]
         if node.op is not None:
             raise self._refuse(refusals.computed_outside(node))
+        if self.kind is Value and isinstance(node._held, complex):
+            raise self._refuse(refusals.is_complex(node))
         if node.clock < self.start:
             if not isinstance(node, self.kind):
                 raise self._refuse(refusals.other_kind(node, self.kind))
@@ -225,10 +231,10 @@ class _Tracer(Recorder, Tracer):
         return self.program.line(number, names).partition(" = ")[2].partition("   #")[0]
 
     # ── when all is written down ─────────────────────────────────────────────────────────────────────
-    def finish(self, function: Callable[..., Any], returned: list[Any]) -> None:
+    def finish(self, function: Callable[..., Any], returned: list[Any], alone: bool) -> None:
         """The outputs, names that the function gave after it had made a node, and the numbers of the leaves."""
         program = self.program
-        program.outputs = [self._output(y, function) for y in returned]
+        program.outputs = [self._output(y, function, alone) for y in returned]
         for node, number in self.numbers.items():
             if node.label is not None and number not in program.constants:
                 program.labels[number] = node.label
@@ -237,9 +243,9 @@ class _Tracer(Recorder, Tracer):
         held = {number: node._held for node, number in self.numbers.items() if program.ops[number] is None}
         program.example = [held[number] for number in [*program.shared, *program.varying]]
 
-    def _output(self, y: Any, function: Callable[..., Any]) -> int:
+    def _output(self, y: Any, function: Callable[..., Any], alone: bool) -> int:
         if not isinstance(y, Node):
-            raise refusals.returns_no_node(function, y)
+            raise refusals.returns_no_node(function, y, alone)
         if not isinstance(y, self.kind):
             raise refusals.returns_other_kind(function, y, self.kind)
         number = self.number(y)

@@ -365,6 +365,19 @@ def test_only_floats(number):
     refused(lambda w, x: (w[0] if isinstance(w, list) else w) * x, "compute with floats", args=(number, X))
 
 
+@pytest.mark.parametrize("number", [1j, Value(1j), np.complex128(1j), Value(1j, requires_grad=False)])
+def test_complex_constants(number):
+    refused(lambda w, x: w[0] * x * number, "floats, and this one with the Value 1j", "w[0] * x * n", "the real and")
+    refused(lambda w, x: where(x > 0, number, w[0]), "with the Value 1j", "of=Tensor")
+    f = compile(lambda t: t * 1j, of=Tensor)
+    assert f(X).tolist() == (X * 1j).tolist()
+
+
+def test_numbers_that_come_only_once():
+    refused(lambda w, x: sum(w) * x, "w is a generator", "list(...)", args=((i / 2 for i in range(3)), X))
+    refused(lambda w, x: next(w["a"]) * x, "w['a'] is a list_iterator", args=({"a": iter(W)}, X))
+
+
 def test_complex_arrays():
     refused(lambda w, x: w[0] * x, "compute with floats", args=(np.array([1j]), X))
     refused(lambda w, x: w[0] * x, "complex128", args=(W, X * 1j))
@@ -380,6 +393,22 @@ def test_a_forgotten_return():
         w[0] * x
 
     assert "not computed" not in refused(f, "f returned None", "is a return missing")
+    refused(lambda w, x: [w[0] * x, None], "returned None among others", "leave it out")
+
+
+@pytest.mark.parametrize("result", [[], {}, (), [[]], {"a": [()]}])
+def test_empty_results(result):
+    refused(lambda w, x: result, f"returned {result!r}, with no Value or Tensor in it", "return what was computed")
+    refused(lambda t: result, "with no Value or Tensor in it", args=(X,), of=Tensor)
+    with pytest.raises(TraceError, match="with no Value or Tensor in it"):
+        compile(lambda w, x: result).vjp(W, X)
+
+
+@pytest.mark.parametrize("collect", [iter, set, lambda nodes: (node for node in nodes), lambda nodes: map(abs, nodes)])
+def test_results_in_what_is_no_list(collect):
+    refused(
+        lambda w, x: collect([w[0] * x, w[1]]), "a compiled function returns nodes", "a list, tuple or dict of them"
+    )
 
 
 def test_constant_results():
@@ -388,6 +417,9 @@ def test_constant_results():
 
 def test_results_of_the_other_kind():
     refused(lambda w, x: stack([Tensor([1.0]), Tensor([2.0])]), "returned a Tensor", "of=Tensor")
+    refused(
+        lambda n: Value(n) * 2, "traced on Tensors", "Values write compile(..., of=Value)", args=(3,), static_argnums=0
+    )
 
 
 def test_captured_leaves_of_the_other_kind():
@@ -436,6 +468,9 @@ def test_an_error_of_the_function_is_passed_on_with_a_note():
     with pytest.raises(TypeError) as caught:
         compile(lambda w, x: w @ x)(np.ones((2, 2)), np.ones((3, 2)))
     assert "compile(..., of=Tensor)" in caught.value.__notes__[0]
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'x'") as caught:
+        compile(lambda w, x: w * x)(1.0)
+    assert not hasattr(caught.value, "__notes__")
     with pytest.raises(TypeError, match="not iterable") as caught:
         compile(lambda w, x: sum(w[0] * x_i for x_i in x))(W, X)
     assert "it sees one example" in caught.value.__notes__[0]
