@@ -21,7 +21,8 @@ class Backends:
     def __init__(self, program: Program, backend: str, dtype: Any) -> None:
         self.program, self.backend, self.dtype = program, backend, dtype
         self._blocks: Blocks | None = None
-        self._operations: int | None = None  # of the re-rolled program, whatever the batch
+        self._least: int | None = None
+        self._operations: int | None = None
         self._tapes: dict[tuple[bool, bool], Tape | None] = {}
 
     @property
@@ -56,6 +57,12 @@ class Backends:
         """The name of the back end for so many examples."""
         if self.backend != "auto":
             return self.backend
+        if self._least is None:
+            self._least = cost.least_operations(self.program)
+        return cost.choose(self.program, self._least, self._counted, batch)
+
+    def _counted(self) -> int:
+        """How many array operations the re-rolled program has, whatever the batch."""
         if self._operations is None:
             self._operations = self.blocks.program(1, self.dtype).instructions
-        return cost.choose(self.program, self._operations, batch)
+        return self._operations

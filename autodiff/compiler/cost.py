@@ -9,8 +9,11 @@ value and gradient, and a factor of two between them decides nothing of weight.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from autodiff.compiler.numba_backend import available
 from autodiff.compiler.program import Program
+from autodiff.compiler.rerolling.terms import TAKEN_APART
 
 CALL = 2.0e-6  # seconds for one array operation of a re-rolled program, forward and backward, however small
 NUMBER = 0.12e-9  # seconds for each scalar instruction in such an operation and each example: most are in products
@@ -29,8 +32,31 @@ def tape_cost(instructions: int, batch: int) -> float:
     return instructions * (ALONE if batch == 1 else INSTRUCTION * max(batch, LEAST))
 
 
-def choose(program: Program, operations: int, batch: int) -> str:
-    """``"numpy"`` or, where numba is installed and its tape is expected to be quicker, ``"numba"``."""
+def least_operations(program: Program) -> int:
+    """As few array operations as a re-rolled program can have.
+
+    Of a chain of operations each waits for the one before, so that none of them run together. (Sums and products are
+    not counted: many of them may be one product of matrices.)
+    """
+    behind = [0] * len(program)
+    for i, op in enumerate(program.ops):
+        if op is not None:
+            behind[i] = max([behind[k] for k in program.args[i]]) + (op not in TAKEN_APART)
+    return max([behind[i] for i in program.outputs], default=0)
+
+
+def choose(program: Program, least: int, operations: Callable[[], int], batch: int) -> str:
+    """``"numpy"`` or, where numba is installed and its tape is expected to be quicker, ``"numba"``.
+
+    Args:
+        least: as few array operations as there can be.
+        operations: how many there are; asked only where that matters, for to find out the program is re-rolled.
+        batch: the number of examples.
+    """
+    if not available():
+        return "numpy"
     instructions = program.instructions
-    quicker = tape_cost(instructions, batch) < blocks_cost(instructions, operations, batch)
-    return "numba" if quicker and available() else "numpy"
+    tape = tape_cost(instructions, batch)
+    if tape < blocks_cost(instructions, least, batch) or tape < blocks_cost(instructions, operations(), batch):
+        return "numba"
+    return "numpy"

@@ -19,6 +19,9 @@ from autodiff.primitives.row import Primitive
 # The rows that are sums, with the signs of their terms.
 SIGNS: dict[Primitive | None, tuple[int, ...]] = {add: (1, 1), subtract: (1, -1), negative: (-1,)}
 
+TAKEN_APART = frozenset({*SIGNS, multiply, identity})
+"""Rows that need not be an operation of their own when a program is re-rolled."""
+
 # With fewer terms than this a sum is quicker as single operations on whole blocks.
 LINEAR_FROM, DOT_FROM, TOTAL_FROM = 2, 3, 4
 
