@@ -75,6 +75,24 @@ def lost_in_compiled(node: Any) -> TraceError:
     )
 
 
+def no_leaf() -> GraphError:
+    """backward() of a compiled function was called on plain numbers."""
+    return GraphError(
+        "backward adds gradients to the .grad of leaves, and there is none among the arguments that all examples share:"
+        " they are plain numbers, or constants. Give Values, a list of them or a model; for plain numbers write"
+        " value, gradient = fast.value_and_grad(...)"
+    )
+
+
+def lost_in_batch(node: Any, name: str) -> GraphError:
+    """backward() of a compiled function was called on a batch of leaves."""
+    return GraphError(
+        f"backward adds gradients to the .grad of leaves that all examples share, and {name} varies from example to"
+        f" example: the gradient of {node.name()} in it would be lost. Give plain numbers or an array there, or write"
+        " fast.value_and_grad(..., argnums=...), which returns gradients for each example"
+    )
+
+
 def needs_array(op: Any) -> TypeError:
     """An operation on arrays was given Values."""
     return TypeError(
