@@ -10,6 +10,7 @@ import operator
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from numbers import Number
 from typing import Any
 
@@ -58,7 +59,12 @@ def _truth_among(tracer: Any, *nodes: Any) -> bool:
 
 def is_asked_by_user() -> bool:
     """Whether the method that asks this was called, by an operator, from outside this project."""
-    return not os.path.abspath(sys._getframe(2).f_code.co_filename).startswith(_OURS)
+    return not _is_ours(sys._getframe(2).f_code.co_filename)
+
+
+@cache
+def _is_ours(filename: str) -> bool:
+    return os.path.abspath(filename).startswith(_OURS)
 
 
 class Given(Node):
