@@ -58,6 +58,13 @@ COMPILER_LAYERS = [
     },
     {"autodiff.compiler.binding", "autodiff.compiler.cost"},
     {"autodiff.compiler.backends"},
+    {
+        "autodiff.compiler.tracing.sameness",
+        "autodiff.compiler.tracing.ownership",
+        "autodiff.compiler.tracing.code",
+    },
+    {"autodiff.compiler.tracing.reach"},
+    {"autodiff.compiler.tracing.guards"},
     {"autodiff.compiler.tracing"},
     {"autodiff.compiler.calling"},
     {"autodiff.compiler.options"},

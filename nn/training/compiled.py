@@ -132,7 +132,7 @@ class Traced:
         self._carried = [p.requires_grad for p in self.parameters]
         self._count = 1 if self.single else len(outputs)
         self._reached: dict[tuple[int, ...], Any] = {}
-        self.switches = not _DYNAMIC.isdisjoint(entry.trace.guards._names)
+        self.switches = not _DYNAMIC.isdisjoint(entry.trace.guards.names)
         self._batches: dict[tuple[int, bool], Batch] = {}
 
     def trained(self, outputs: Sequence[int] | None = None) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler.tracing.guards import is_foreign_file
+from autodiff.compiler.tracing.ownership import is_foreign_file
 from autodiff.errors import TraceError, describe
 from autodiff.origins import Origin, caller
 from autodiff.value import Value

@@ -101,11 +101,10 @@ class Trace:
                 raise
         if tracer.refused is not None:  # and somebody caught it: what followed was not what the function does
             raise tracer.refused
-        changed = self.guards.changed(during=True)
+        changed = self.guards.changed()
         if changed is not None:
             raise refusals.changes_state(function, changed)
         self.guards.finish()
-        self.guards.settle()
         outputs, rebuilt = flatten(returned)
         if not outputs:
             raise refusals.returns_nothing(function, returned)

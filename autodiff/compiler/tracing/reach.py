@@ -1,0 +1,249 @@
+"""What a function reaches beside its arguments: globals, closures, attributes, and all that hangs on them.
+
+The walk follows what the code of the function asks for, as far as it belongs to the user, and writes down of each thing
+how to see later whether it is still what it was.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import sys
+import types
+from array import array
+from collections import ChainMap, UserDict, UserList, deque
+from collections.abc import Callable, Iterable
+from inspect import getattr_static
+from typing import Any
+
+import numpy as np
+
+from autodiff.compiler.tracing import sameness
+from autodiff.compiler.tracing.code import names_in
+from autodiff.compiler.tracing.ownership import extends_ours, is_foreign, is_foreign_file, is_ours
+from autodiff.compiler.tracing.sameness import MISSING, SIMPLE, attributes_of, content
+from autodiff.errors import randomness_of_the_machine
+from autodiff.graph import Node
+from autodiff.primitives.row import Primitive
+
+_ANY_ATTRIBUTE = frozenset({"getattr", "setattr", "hasattr", "vars", "__dict__", "__getattribute__", "__getattr__"})
+
+Path = tuple[Any, ...]  # from the outside in: ("global", "settings"), "rate"
+Check = tuple[Callable[[Any, Any], bool], Any, Any, Path]  # is it the same, whose, what was there, and its name
+
+
+class Reach:
+    """The state that a function reaches, as it is now.
+
+    Args:
+        function: what is about to be traced.
+        objects: arguments whose attributes it reaches: models, and what is static.
+        containers: arguments that are made anew for every trace, and must only not change during it.
+
+    Attributes:
+        lasting: to be compared at every call.
+        during: to be compared after the trace only.
+        names: which globals and attributes the code that was found asks for.
+    """
+
+    def __init__(self, function: Callable[..., Any], objects: Iterable[Any], containers: Iterable[Any]) -> None:
+        self.lasting: list[Check] = []
+        self.during: list[Check] = []
+        self.names: set[str] = set()
+        self._checks = self.lasting
+        self._kept: list[Any] = []  # so that no other object takes the place of one that was seen
+        self._seen: set[int] = set()
+        self._objects: list[tuple[Any, Path, set[str]]] = []
+        self._imports: list[tuple[str, str | None]] = []  # what functions import inside, and from which package
+        self._walk([(function, ()), *((x, (("argument", type(x).__name__),)) for x in objects)])
+        self._checks = self.during
+        self._walk([(x, (("argument", i),)) for i, x in enumerate(containers)])
+
+    def imported(self) -> list[Check]:
+        """What else is to be compared at every call, once the function has run and imported what it imports inside."""
+        self._checks = found = list[Check]()
+        self._walk(self._modules())
+        return found
+
+    def _walk(self, things: list[tuple[Any, Path]]) -> None:
+        self._stack = things
+        while self._stack:
+            while self._stack:
+                thing, path = self._stack.pop()
+                self._visit(thing, path)
+            for thing, path, asked in self._objects:
+                self._attributes(thing, path, asked)
+
+    def _visit(self, thing: Any, path: Path) -> None:
+        kind = type(thing)
+        if kind in SIMPLE or issubclass(kind, Node | Primitive | np.generic) or id(thing) in self._seen:
+            return
+        self._seen.add(id(thing))
+        self._kept.append(thing)
+        # issubclass, as some objects answer for their __class__ as well, or raise.
+        visit = next((visit for kinds, visit in _VISITS if issubclass(kind, kinds)), None)
+        if visit is not None:
+            visit(self, thing, path)
+        elif hasattr(kind, "__next__"):  # of its class: some objects have every attribute that they are asked for
+            self.during.append((sameness.of_position, thing, sameness.position(thing), path))
+        elif getattr_static(thing, "__wrapped__", MISSING) is not MISSING:
+            self._push([(thing.__wrapped__, path)])
+        else:
+            self._objects.append((thing, path, set()))
+            self._class(kind, path, made=False)
+
+    def _push(self, things: Iterable[tuple[Any, Path]]) -> None:
+        self._stack.extend([(thing, path) for thing, path in things if type(thing) not in SIMPLE])
+
+    def _list(self, thing: Any, path: Path) -> None:
+        self._checks.append((sameness.of_list, thing, list(thing), path))
+        if not SIMPLE.issuperset(set(map(type, thing))):
+            self._push((part, (*path, i)) for i, part in enumerate(thing))
+
+    def _immutable(self, thing: Any, path: Path) -> None:
+        self._push((part, (*path, i)) for i, part in enumerate(thing))
+
+    def _dict(self, thing: Any, path: Path) -> None:
+        self._checks.append((sameness.of_dict, thing, dict(thing), path))
+        self._push((part, (*path, key)) for key, part in list(thing.items()))
+        self._push((key, path) for key in thing)
+
+    def _set(self, thing: Any, path: Path) -> None:
+        self._checks.append((sameness.of_set, thing, frozenset(thing), path))
+        self._immutable(thing, path)
+
+    def _user_container(self, thing: Any, path: Path) -> None:
+        self._push([(thing.maps if isinstance(thing, ChainMap) else thing.data, path)])
+
+    def _buffer(self, thing: Any, path: Path) -> None:
+        self._checks.append((sameness.of_buffer, thing, bytes(thing), path))
+
+    def _array(self, thing: Any, path: Path) -> None:
+        if thing.dtype.hasobject:
+            self._checks.append((sameness.of_objects, thing, thing.ravel().tolist(), path))
+            self._immutable(thing.ravel().tolist(), path)
+        else:
+            self._checks.append((sameness.of_array, thing, (thing.dtype, thing.shape, thing.tobytes()), path))
+
+    def _function(self, thing: Any, path: Path) -> None:
+        wrapped = getattr(thing, "__wrapped__", None)
+        if wrapped is not None:
+            self._push([(wrapped, path)])
+        code = thing.__code__
+        engine = str(thing.__globals__.get("__name__")).partition(".")[0] == "autodiff"
+        if engine or is_foreign_file(code.co_filename):
+            if is_ours(code.co_filename) and thing.__closure__:  # it may hold others
+                contents = map(content, thing.__closure__)  # beside what it keeps on purpose, by list.append
+                self._push((x, path) for x in contents if not isinstance(x, types.BuiltinMethodType))
+            return
+        loaded, names, imported = names_in(code)
+        self.names |= names
+        self._checks.append((sameness.of_code, thing, (code, thing.__defaults__, thing.__kwdefaults__), path))
+        where = thing.__globals__
+        self._imports += [(name, where.get("__package__")) for name in imported]
+        self._push(self._modules())
+        found = [(name, where.get(name, MISSING)) for name in loaded]
+        if found:
+            self._checks.append((sameness.of_items, where, found, (("the global",),)))
+        for name, cell in zip(code.co_freevars, thing.__closure__ or (), strict=True):
+            self._checks.append((sameness.of_cell, cell, content(cell), (("the variable", name),)))
+            self._push([(content(cell), (("the variable", name),))])
+        self._push((value, (("the global", name),)) for name, value in found if value is not MISSING)
+        if vars(thing):
+            self._dict(vars(thing), path or (thing.__name__,))
+        self._push((default, (*path, "defaults")) for default in thing.__defaults__ or ())
+        self._push((default, (*path, name)) for name, default in (thing.__kwdefaults__ or {}).items())
+
+    def _method(self, thing: Any, path: Path) -> None:
+        self._push([(thing.__func__, path), (thing.__self__, (*path, "self"))])
+
+    def _builtin(self, thing: Any, path: Path) -> None:
+        self._push([(thing.__self__, (*path, "self"))])  # settings.get sees the settings, random.random its generator
+
+    def _partial(self, thing: Any, path: Path) -> None:
+        self._push([(thing.func, path), (thing.args, path), (thing.keywords, path)])
+
+    def _wrapper(self, thing: Any, path: Path) -> None:
+        inner = [thing.fget, thing.fset] if isinstance(thing, property) else [thing.__func__]
+        self._push((function, path) for function in inner if function is not None)
+
+    def _class(self, thing: Any, path: Path, made: bool = True) -> None:
+        """A class: its operators, what it overrides, and what makes its instances; other methods are found by name."""
+        for kind in thing.__mro__:
+            if not is_foreign(kind):
+                self._objects.append((kind, (("class", kind.__name__),), set()))
+                implicit = [n for n in vars(kind) if n.startswith("__") and (made or n not in ("__init__", "__new__"))]
+                # What a class inherits may call what overrides it: a Module its forward.
+                inherited = [base for base in thing.__mro__ if is_foreign(base)]
+                implicit += [n for n in vars(kind) if n not in implicit and any(n in vars(base) for base in inherited)]
+                parts = [(vars(kind)[name], (*path, name)) for name in implicit]
+                self._push((part, name) for part, name in parts if isinstance(part, types.FunctionType))
+
+    def _module(self, thing: Any, path: Path) -> None:
+        if not is_foreign_file(getattr(thing, "__file__", None) or "<frozen"):
+            self._objects.append((thing, path, set()))
+
+    def _modules(self) -> list[tuple[Any, Path]]:
+        """The modules that functions import inside, as far as they are there."""
+        names = [full for name, package in self._imports for full in (name, f"{package}.{name}".rstrip("."))]
+        return [(sys.modules[name], (("the module", name),)) for name in names if name in sys.modules]
+
+    def _generator(self, thing: Any, path: Path) -> None:
+        self.during.append((sameness.of_numpy_state, thing, sameness.numpy_state(thing), path))
+
+    def _random(self, thing: Any, path: Path) -> None:
+        if isinstance(thing, random.SystemRandom):  # its numbers are the machine's, and it has no state to compare
+            raise randomness_of_the_machine()
+        self.during.append((sameness.of_state, thing, thing.getstate(), path))
+
+    def _attributes(self, thing: Any, path: Path, asked: set[str]) -> None:
+        """Remember those attributes that some code asks for; all of them, where that cannot be told."""
+        held = attributes_of(thing)
+        kind: Any = type(thing)
+        everything = extends_ours(kind) or (self.names & _ANY_ATTRIBUTE and not isinstance(thing, type))
+        if everything and issubclass(kind, types.ModuleType):  # of a package not all that lies in it
+            held = {name: x for name, x in held.items() if name in self.names or not _is_furniture(name, x)}
+        elif everything and hasattr(thing, "__dict__"):
+            if "all of them" not in asked:
+                asked.add("all of them")
+                self._dict(vars(thing), path)
+            return
+        names = (set(held) if everything else self.names) - asked
+        asked |= names
+        found = [(name, held.get(name, MISSING)) for name in names]
+        # What is missing may come to hide what the class has under that name.
+        found = [(name, value) for name, value in found if value is not MISSING or hasattr(type(thing), name)]
+        if found:
+            check = (
+                sameness.of_items
+                if hasattr(thing, "__dict__") and not isinstance(thing, type)
+                else sameness.of_attributes
+            )
+            holder = vars(thing) if check is sameness.of_items else thing
+            self._checks.append((check, holder, found, path))
+            self._push((value, (*path, name)) for name, value in found if value is not MISSING)
+
+
+_VISITS: list[tuple[Any, Callable[[Reach, Any, Path], None]]] = [
+    (list | deque, Reach._list),
+    (tuple | frozenset, Reach._immutable),
+    (dict | types.MappingProxyType, Reach._dict),
+    (UserDict | UserList | ChainMap, Reach._user_container),
+    (array | bytearray | memoryview, Reach._buffer),
+    (set, Reach._set),
+    (np.ndarray, Reach._array),
+    (types.FunctionType, Reach._function),
+    (types.MethodType, Reach._method),
+    (types.BuiltinMethodType | types.MethodWrapperType, Reach._builtin),
+    (functools.partial, Reach._partial),
+    (staticmethod | classmethod | property, Reach._wrapper),
+    (type, Reach._class),
+    (types.ModuleType, Reach._module),
+    (np.random.Generator | np.random.RandomState, Reach._generator),
+    (random.Random, Reach._random),
+]
+
+
+def _is_furniture(name: str, thing: Any) -> bool:
+    """What a module has beside what its author put there: parts of the package, ``__builtins__`` and the like."""
+    return name.startswith("__") or issubclass(type(thing), types.ModuleType)
