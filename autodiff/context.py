@@ -41,6 +41,9 @@ class Tracer:
     def detach(self, node: Any, copy: Any) -> None:
         """``copy`` has the data of ``node`` and carries no gradient."""
 
+    def look_elsewhere(self, node: Any, how: str) -> None:
+        """The same as ``look``, in a context that nobody traces: another thread."""
+
     def made_by(self, node: Any) -> Any:
         """The primitive that made a node, also where its history was let go."""
         return node.op
@@ -50,15 +53,22 @@ class Tracer:
 _tracer: ContextVar[Tracer | None] = ContextVar("tracer", default=None)
 tracing = _tracer.get
 
+_NOT_SAID: Any = object()
+at_work: list[Tracer] = []  # all who trace now, in any thread: a traced number may be read where nobody traces
+
 
 @contextmanager
 def traced_by(tracer: Tracer | None) -> Iterator[None]:
     """Tell ``tracer`` of everything that leaves the graph inside; None: nobody."""
     token = _tracer.set(tracer)
+    if tracer is not None:
+        at_work.append(tracer)
     try:
         yield
     finally:
         _tracer.reset(token)
+        if tracer is not None:
+            at_work.remove(tracer)
 
 
 def look(node: Any, how: str) -> None:
@@ -66,6 +76,9 @@ def look(node: Any, how: str) -> None:
     tracer = tracing()
     if tracer is not None:
         tracer.look(node, how)
+    elif at_work and _tracer.get(_NOT_SAID) is _NOT_SAID:
+        for tracer in tuple(at_work):
+            tracer.look_elsewhere(node, how)
 
 
 class _Both:

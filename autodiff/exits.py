@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import errors
-from autodiff.context import look, no_grad, tracing
+from autodiff.context import at_work, look, no_grad, tracing
 from autodiff.graph import Node
 from autodiff.primitives import TABLE
 from autodiff.primitives.row import plain
@@ -29,6 +29,8 @@ _OURS = tuple([os.path.join(_ROOT, package, "") for package in ("autodiff", "nn"
 def _comparison(relation: Callable[[Any, Any], Any], row: str) -> Callable[[Any, Any], Any]:
     def compare(self: Any, other: Any) -> Any:
         if tracing() is None:
+            if at_work:
+                look(self, "a comparison")
             return relation(self._held, plain(other))
         with no_grad():  # a plain boolean has no gradient, not even 0 (which 0 * inf would make NaN further down)
             return TABLE[row](self, other)

@@ -10,7 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
 from autodiff import errors
-from autodiff.context import current, look, tracing
+from autodiff.context import at_work, current, look, tracing
 
 if TYPE_CHECKING:
     from autodiff.primitives.row import Primitive
@@ -86,7 +86,7 @@ class Node:
     @property
     def data(self) -> Any:
         """The number or the read-only array; assigning marks a leaf as changed."""
-        if tracing() is not None:
+        if tracing() is not None or at_work:
             look(self, ".data")
         return self._held
 
@@ -112,6 +112,8 @@ class Node:
         node._set_leaf(self._held, False, self.label)
         if (tracer := tracing()) is not None:
             tracer.detach(self, node)
+        elif at_work:
+            look(self, ".detach()")
         return node
 
     def zero_grad(self) -> None:

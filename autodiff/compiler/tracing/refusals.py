@@ -44,6 +44,10 @@ _GRADIENT = (
     "its gradients are plain numbers of one example. Write the loss, and let value_and_grad of the compiled function"
     " differentiate; for gradients inside a loss use grad(...) or gradients(..., create_graph=True), which make nodes"
 )
+_THREAD = (
+    "a trace follows the thread in which the function was called. Let the function compute all by itself, and call the"
+    " compiled function from as many threads as you like"
+)
 
 # What stands before the colon is how the engine calls the way out; the first that fits is taken.
 _ADVICE = {
@@ -105,8 +109,19 @@ def changes_state(function: Callable[..., Any], name: str) -> TraceError:
     )
 
 
-def computed_outside(node: Any) -> TraceError:
-    """A captured node was computed before the trace, from leaves that may change."""
+def read_elsewhere(node: Any, how: str) -> TraceError:
+    """A traced number was read, or computed with, where nobody traces."""
+    return TraceError(
+        f"a traced number in another thread (or an empty context): {how} of {node.name()}\n  at {_line()}\n  {_THREAD}"
+    )
+
+
+def computed_outside(node: Any, before: bool) -> TraceError:
+    """A node was computed ``before`` the trace, from leaves that may change; or where nobody traces."""
+    if not before:
+        return TraceError(
+            f"{node.name()} was computed in another thread (or an empty context)\n  at {_line()}\n  {_THREAD}"
+        )
     return TraceError(
         f"{node.name()} was computed outside the compiled function, and carries a gradient: {describe(node)}\n  at"
         f" {_line()}\n  its number would stay that of the trace. Compute it inside, or pass it as an"

@@ -34,12 +34,14 @@ class Example:
         args, kwargs: what the function is given.
         shared, varying: the leaves in them, in the order in which a program has them.
         names: of these leaves, as a program has them, and how many of those are of shared ones.
+        start: the tick before the first of them was made.
     """
 
     def __init__(self, trees: list[Tree], named: dict[str, Tree], kind: Any, numbers: list[Any]) -> None:
         nodes: dict[bool, list[Any]] = {False: [], True: []}
         names: dict[bool, list[tuple[str, tuple[int, ...]]]] = {False: [], True: []}
         fillings = []
+        self.start = tick()
         every = [*trees, *named.values()]
         for run, held in zip([run for tree in every for run in tree.runs], numbers, strict=True):
             filling, made = _nodes(run, held, kind)
@@ -95,6 +97,8 @@ class Trace:
             except TraceError:
                 raise
             except Exception as error:
+                if tracer.refused is not None:  # and lost in another thread: what was missing then raised this
+                    raise tracer.refused from error
                 # Not where the call itself failed, for want of an argument.
                 if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
                     error.add_note(refusals.raised_inside(function, kind))
@@ -131,7 +135,7 @@ class _Tracer(Recorder, Tracer):
     def __init__(self, kind: type, example: Example) -> None:
         super().__init__()
         self.kind = kind
-        self.start = 0
+        self.begun, self.start = example.start, 0
         self.depends = bytearray()  # for each value: whether another call may give it another number
         self.captured: list[Node] = []
         self.refused: TraceError | None = None
@@ -175,7 +179,7 @@ class _Tracer(Recorder, Tracer):
         if node in self.numbers:
             return self.numbers[node]
         if node.op is not None:
-            raise self._refuse(refusals.computed_outside(node))
+            raise self._refuse(refusals.computed_outside(node, before=node.clock < self.start))
         if self.kind is Value and isinstance(node._held, complex):
             raise self._refuse(refusals.is_complex(node))
         if node.clock < self.start:
@@ -204,6 +208,15 @@ class _Tracer(Recorder, Tracer):
                 self.guards.read(node)
                 return
             raise self._refuse(refusals.leaves_trace(node, self._shown(number), how))
+
+    def look_elsewhere(self, node: Any, how: str) -> None:
+        nodes = [node]
+        while nodes:
+            x = nodes.pop()
+            if x.clock > self.begun:  # parameters, which are older, are anybody's
+                if x in self.numbers and self.numbers[x] not in self.program.constants:
+                    raise self._refuse(refusals.read_elsewhere(node, how))
+                nodes += x.inputs
 
     def change(self, node: Any) -> None:
         if node in self.numbers or node.clock < self.start:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import contextvars
 import copy
 import itertools
 import math
 import random
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import numpy as np
@@ -458,6 +462,67 @@ def test_hooks():
     refused(lambda x: w * x, "has a gradient hook", args=(X,), in_axes=0)
     remove()
     assert compile(lambda x: w * x, in_axes=0)(X).tolist() == (2 * X).tolist()
+
+
+# ── other threads ────────────────────────────────────────────────────────────────────────────────────
+def in_a_thread(function):
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(function()))
+    thread.start()
+    thread.join()
+    return answers[0]
+
+
+def in_a_pool(function):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+def in_an_empty_context(function):
+    return contextvars.Context().run(function)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("elsewhere", [in_a_thread, in_a_pool, in_an_empty_context])
+@pytest.mark.parametrize(
+    ("read", "what"),
+    [
+        (lambda x: 2.0 if x > 0 else 3.0, "a comparison of Value(1.0)"),
+        (lambda x: x.data, ".data of Value(1.0)"),
+        (lambda x: (2 * x + 1).item(), ".item() of the result of add"),
+        (lambda x: (2 * x + 1).detach(), ".detach() of the result of add"),
+        (lambda x: 2 * x + 1, "the result of add was computed in another thread"),
+    ],
+)
+def test_what_another_thread_reads(elsewhere, read, what):
+    refused(lambda w, x: w[0] * x * elsewhere(lambda: read(x)), "in another thread", what, "by itself")
+
+
+def test_parameters_are_anybodys_while_another_thread_traces():
+    w = Value(2.0)
+    tracing, seen = threading.Event(), threading.Event()
+
+    def slow(x):
+        tracing.set()
+        assert seen.wait(10)
+        return w * x
+
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(compile(slow, in_axes=0), X)
+        assert tracing.wait(10)
+        fresh = Value(3.0) * w
+        assert (w.data, w > 1, fresh.item(), fresh.detach().data) == (2.0, True, 6.0, 6.0)
+        seen.set()
+        assert answer.result().tolist() == (2 * X).tolist()
+
+
+def test_tasks_belong_to_their_thread():
+    async def product(w, x):
+        return w * x
+
+    f = compile(lambda w, x: asyncio.run(product(w[0], x)))
+    assert f(W, X).tolist() == (0.5 * X).tolist()
+    assert compile(lambda w, x: contextvars.copy_context().run(lambda: w[0] * x))(W, X).tolist() == (0.5 * X).tolist()
 
 
 # ── errors of the function, and of how it is called ──────────────────────────────────────────────────
