@@ -7,12 +7,14 @@ how to see later whether it is still what it was.
 from __future__ import annotations
 
 import functools
+import os
 import random
 import sys
 import types
 from array import array
 from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from inspect import getattr_static
 from typing import Any
 
@@ -21,11 +23,12 @@ import numpy as np
 from autodiff.compiler.tracing import sameness
 from autodiff.compiler.tracing.code import names_in
 from autodiff.compiler.tracing.ownership import extends_ours, is_foreign, is_foreign_file, is_ours
-from autodiff.compiler.tracing.sameness import MISSING, SIMPLE, attributes_of, content
+from autodiff.compiler.tracing.sameness import MISSING, SIMPLE, attributes_of, content, lie_in_one_dict
 from autodiff.errors import randomness_of_the_machine
 from autodiff.graph import Node
 from autodiff.primitives.row import Primitive
 
+_ENVIRONMENT = frozenset({"environ", "environb", "getenv", "getenvb"})
 _ANY_ATTRIBUTE = frozenset({"getattr", "setattr", "hasattr", "vars", "__dict__", "__getattribute__", "__getattr__"})
 
 Path = tuple[Any, ...]  # from the outside in: ("global", "settings"), "rate"
@@ -135,10 +138,14 @@ class Reach:
             if is_ours(code.co_filename) and thing.__closure__:  # it may hold others
                 contents = map(content, thing.__closure__)  # beside what it keeps on purpose, by list.append
                 self._push((x, path) for x in contents if not isinstance(x, types.BuiltinMethodType))
+            if thing is os.getenv:
+                self._push([(os.environ, path)])
             return
         loaded, names, imported = names_in(code)
         self.names |= names
         self._checks.append((sameness.of_code, thing, (code, thing.__defaults__, thing.__kwdefaults__), path))
+        if names & _ENVIRONMENT:
+            self._push([(os.environ, path)])
         where = thing.__globals__
         self._imports += [(name, where.get("__package__")) for name in imported]
         self._push(self._modules())
@@ -188,6 +195,15 @@ class Reach:
         names = [full for name, package in self._imports for full in (name, f"{package}.{name}".rstrip("."))]
         return [(sys.modules[name], (("the module", name),)) for name in names if name in sys.modules]
 
+    def _environment(self, thing: Any, path: Path) -> None:
+        held = getattr(thing, "_data", thing)  # as bytes: to decode them all takes 70 times as long
+        self._checks.append((sameness.of_mapping, held, dict(held), (("os.environ",),)))
+
+    def _variable(self, thing: Any, path: Path) -> None:
+        held = thing.get(MISSING)
+        self._checks.append((sameness.of_variable, thing, held, path))
+        self._push([(held, path)])
+
     def _generator(self, thing: Any, path: Path) -> None:
         self.during.append((sameness.of_numpy_state, thing, sameness.numpy_state(thing), path))
 
@@ -203,7 +219,7 @@ class Reach:
         everything = extends_ours(kind) or (self.names & _ANY_ATTRIBUTE and not isinstance(thing, type))
         if everything and issubclass(kind, types.ModuleType):  # of a package not all that lies in it
             held = {name: x for name, x in held.items() if name in self.names or not _is_furniture(name, x)}
-        elif everything and hasattr(thing, "__dict__"):
+        elif everything and lie_in_one_dict(thing):
             if "all of them" not in asked:
                 asked.add("all of them")
                 self._dict(vars(thing), path)
@@ -214,13 +230,10 @@ class Reach:
         # What is missing may come to hide what the class has under that name.
         found = [(name, value) for name, value in found if value is not MISSING or hasattr(type(thing), name)]
         if found:
-            check = (
-                sameness.of_items
-                if hasattr(thing, "__dict__") and not isinstance(thing, type)
-                else sameness.of_attributes
-            )
-            holder = vars(thing) if check is sameness.of_items else thing
-            self._checks.append((check, holder, found, path))
+            if lie_in_one_dict(thing):
+                self._checks.append((sameness.of_items, vars(thing), found, path))
+            else:
+                self._checks.append((sameness.of_attributes, thing, found, path))
             self._push((value, (*path, name)) for name, value in found if value is not MISSING)
 
 
@@ -238,6 +251,8 @@ _VISITS: list[tuple[Any, Callable[[Reach, Any, Path], None]]] = [
     (functools.partial, Reach._partial),
     (staticmethod | classmethod | property, Reach._wrapper),
     (type, Reach._class),
+    (ContextVar, Reach._variable),
+    (type(os.environ), Reach._environment),
     (types.ModuleType, Reach._module),
     (np.random.Generator | np.random.RandomState, Reach._generator),
     (random.Random, Reach._random),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import types
 from collections.abc import Iterator
 from fractions import Fraction
@@ -102,6 +103,16 @@ def of_position(holder: Any, saved: Any) -> bool:
     return bool(position(holder) == saved)
 
 
+def of_mapping(holder: Any, saved: Any) -> bool:
+    """Of what is compared by its keys and values."""
+    return bool(holder == saved)
+
+
+def of_variable(holder: Any, saved: Any) -> bool:
+    """Of what a context variable has in this context."""
+    return same(holder.get(MISSING), saved)
+
+
 def content(cell: Any) -> Any:
     """What a variable of an enclosing function holds."""
     try:
@@ -129,6 +140,12 @@ def position(iterator: Iterator[Any]) -> Any:
         frame = iterator.gi_frame
         return None if frame is None else (frame.f_lasti, {name: id(x) for name, x in frame.f_locals.items()})
     return length_hint(iterator, -1), repr(iterator)
+
+
+def lie_in_one_dict(thing: Any) -> bool:
+    """Whether the attributes of an object are all in one dictionary: not in slots, and not in one for each thread."""
+    slots = any(kind.__dict__.get("__slots__") for kind in type(thing).__mro__)
+    return hasattr(thing, "__dict__") and not slots and not isinstance(thing, threading.local)
 
 
 def attributes_of(thing: Any) -> dict[str, Any]:
