@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import Context
+from functools import partial
 from math import isfinite
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from autodiff.compiler.replay.derivative import differentiate
 from autodiff.compiler.replay.fusion import contracted
 from autodiff.compiler.replay.kernels import Call, calls_of
 from autodiff.compiler.replay.plan import COPY, Array, Plan, Step
+from autodiff.compiler.replay.scaling import scaled
 from autodiff.errors import in_context
 
 _RAISED = (ValueError, IndexError, TypeError, np.linalg.LinAlgError)  # what NumPy raises at arrays that do not fit
@@ -41,8 +43,8 @@ class Replay:
     Attributes:
         outputs: an array for each output, overwritten by the next run.
 
-    The numbers are those of the engine, to the last bit forward (but for sums of many products, which are taken in one
-    go) and to rounding backward. A replay runs in one thread at a time.
+    The numbers are those of the engine, to the last bit forward (but for sums and means of products, which are taken in
+    one go) and to rounding backward. A replay runs in one thread at a time.
 
     Raises:
         ValueError: an array is missing, or has a shape or dtype that does not fit.
@@ -152,6 +154,7 @@ class _Passes:
             ids = {id(gradient) for gradient in gradients.values()}
             written = [v for v in plan.given if id(plan.samples[v]) in ids]
             plan.steps = needed(plan, [*outputs, *written])
+            plan.steps = scaled(plan, outputs)
             plan.steps = contracted(plan, outputs)
             plan.steps = abreast(plan)
             arrays = arrays_for(plan, outputs)
@@ -250,21 +253,23 @@ class _Finite:
     """Whether all entries of some arrays are finite. Arrays that lie one behind the other are looked at as one."""
 
     def __init__(self, arrays: Iterable[Array]) -> None:
-        self._parts: list[Array] = []
+        self._parts: list[tuple[Array, Any]] = []
         self._arrays = sorted([x.T if x.flags.f_contiguous else x for x in arrays], key=_address)
         ordered = list(self._arrays)
         while ordered:
             first = ordered.pop(0)
             size = first.size
-            if first.flags.c_contiguous:
-                while ordered and _follows(first, size, ordered[0]):
-                    size += ordered.pop(0).size
-                first = np.lib.stride_tricks.as_strided(first, (size,), (first.itemsize,))
-            self._parts.append(first)
+            if not first.flags.c_contiguous:
+                self._parts.append((first, partial(np.vdot, first)))
+                continue
+            while ordered and _follows(first, size, ordered[0]):
+                size += ordered.pop(0).size
+            row = np.lib.stride_tricks.as_strided(first, (size,), (first.itemsize,))
+            self._parts.append((row, row.dot))
 
     def __call__(self) -> bool:
         # A sum of squares is quick, and finite wherever the numbers are, but for the very largest.
-        return all([isfinite(abs(np.vdot(x, x))) or np.isfinite(x).all() for x in self._parts])
+        return all([isfinite(abs(dot(x))) or np.isfinite(x).all() for x, dot in self._parts])
 
 
 def _address(array: Array) -> int:

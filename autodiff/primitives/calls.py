@@ -232,8 +232,8 @@ def take_rows(x: Any, out: Any, index: Any) -> Calls | None:
 
 
 def matmul(a: Any, b: Any, out: Any) -> Calls | None:
-    if a.ndim >= 2 <= b.ndim and a.shape[-1] == 1:  # an outer product; BLAS takes twice the time
-        return [(np.multiply, (a, b, out))]
-    if a.ndim == b.ndim == 2 and min(*a.shape, *b.shape) > 1 and out.flags.c_contiguous and a.dtype == b.dtype:
+    if a.ndim == b.ndim == 2 and out.size and out.flags.c_contiguous and a.dtype == b.dtype:
         return [(np.dot, (a, b, out))]  # the same BLAS, sooner
+    if a.ndim >= 2 <= b.ndim and a.shape[-1] == 1:  # many outer products; matmul takes twice the time
+        return [(np.multiply, (a, b, out))]
     return [(np.matmul, (a, b, out))]
