@@ -63,7 +63,7 @@ COMPILER_LAYERS = [
         "autodiff.compiler.tracing.ownership",
         "autodiff.compiler.tracing.code",
     },
-    {"autodiff.compiler.tracing.reach"},
+    {"autodiff.compiler.tracing.reach", "autodiff.compiler.tracing.naming"},
     {"autodiff.compiler.tracing.guards"},
     {"autodiff.compiler.tracing"},
     {"autodiff.compiler.calling"},

@@ -16,6 +16,8 @@ from autodiff.value import Value
 
 _SHOWN = 60  # lines of a long program that are printed: two thirds from its start, the others from its end
 
+_LINE, _DEEPEST = 80, 6  # characters of an expression, and operations that it is deep
+
 
 @dataclass(eq=False, repr=False)
 class Program:
@@ -100,6 +102,20 @@ class Program:
         stopped = "   # no gradient passes" if i in self.stopped and not op.truth else ""
         label = f"   # {name_text(self.labels[i])}" if i in self.labels else ""
         return f"v{i} = {written}{stopped}{label}"
+
+    def expression(self, i: int) -> str:
+        """Value ``i`` as what computed it, as far as it fits into a line: ``... + w[1] * x[1] > 0.0``."""
+        names = self.leaf_names()
+        texts = (self._expression(i, depth, names)[0] for depth in range(_DEEPEST, 0, -1))
+        return next((text for text in texts if len(text) <= _LINE), f"v{i}")
+
+    def _expression(self, i: int, depth: int, names: dict[int, str]) -> tuple[str, int]:
+        op = self.ops[i]
+        if op is None:
+            return self._written(i, names)
+        if not depth:
+            return "...", ATOM
+        return TEXT.apply(op, [self._expression(k, depth - 1, names) for k in self.args[i]], self.params[i])
 
     def _written(self, i: int, names: dict[int, str]) -> tuple[str, int]:
         if i in self.constants:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.compiler.tracing.keys import NUMBERS, REAL, STATIC, all_numbers, as_batch, parameters_of, rest_of
+from autodiff.compiler.tracing.naming import paths_to
 from autodiff.errors import TraceError, describe, lost_in_compiled
 from autodiff.graph import Node
 from autodiff.tensor import Tensor
@@ -58,7 +59,8 @@ class Run:
         """What its leaves are called: arrays as a ``whole``, or number by number."""
         if self.paths is not None:
             return [(f"{self.text}.{path}", ()) for path in self.paths]
-        return [(self.text, () if whole and self.leaves == 1 and self.kind not in (list, tuple) else self.shape)]
+        several = self.nodes is not None or self.kind in (list, tuple)
+        return [(self.text, () if whole and not several else self.shape)]
 
     def __post_init__(self) -> None:
         self.stop = self.start + prod(self.shape)
@@ -187,7 +189,7 @@ class Tree:
         if not parameters:
             return _Fixed(x)
         named = getattr(x, "named_parameters", None)
-        paths = [path for path, _ in named()] if named else None
+        paths = [path for path, _ in named()] if named else paths_to(parameters, x)
         return _Fixed(x, self._add(Run(name, (len(parameters),), start, kind, nodes=parameters, paths=paths)))
 
     def _fixed(self, x: Any) -> _Fixed:

@@ -46,7 +46,16 @@ class Guards:
     def read(self, node: Node) -> None:
         """Remember that the number of a node was read, and written down as a constant."""
         self._quick = None
-        self._lasting.append((sameness.of_clock, node, node.clock, (("node", node.name()),)))
+        path = self._path_of(node) or (("the number of", node.label or f"a {type(node).__name__}"),)
+        self._lasting.append((sameness.of_clock, node, node.clock, path))
+
+    def name_of(self, node: Node) -> str | None:
+        """What a reader calls a node that the function reaches: ``net.w[0]``."""
+        path = self._path_of(node)
+        return None if path is None else _written(path).removeprefix("the global ").removeprefix("the variable ")
+
+    def _path_of(self, node: Node) -> Path | None:
+        return self._reach.nodes.get(node) if self._reach is not None else None
 
     def finish(self) -> None:
         """Remember what was imported for the first time during the trace; let go of what was for its time only."""

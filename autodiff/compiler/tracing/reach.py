@@ -47,12 +47,14 @@ class Reach:
         lasting: to be compared at every call.
         during: to be compared after the trace only.
         names: which globals and attributes the code that was found asks for.
+        nodes: how each node that was found is reached.
     """
 
     def __init__(self, function: Callable[..., Any], objects: Iterable[Any], containers: Iterable[Any]) -> None:
         self.lasting: list[Check] = []
         self.during: list[Check] = []
         self.names: set[str] = set()
+        self.nodes: dict[Node, Path] = {}
         self._checks = self.lasting
         self._kept: list[Any] = []  # so that no other object takes the place of one that was seen
         self._seen: set[int] = set()
@@ -79,7 +81,11 @@ class Reach:
 
     def _visit(self, thing: Any, path: Path) -> None:
         kind = type(thing)
-        if kind in SIMPLE or issubclass(kind, Node | Primitive | np.generic) or id(thing) in self._seen:
+        if issubclass(kind, Node):
+            if self._checks is self.lasting:
+                self.nodes.setdefault(thing, path)
+            return
+        if kind in SIMPLE or issubclass(kind, Primitive | np.generic) or id(thing) in self._seen:
             return
         self._seen.add(id(thing))
         self._kept.append(thing)

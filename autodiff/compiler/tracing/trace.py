@@ -186,7 +186,8 @@ class _Tracer(Recorder, Tracer):
             if not isinstance(node, self.kind):
                 raise self._refuse(refusals.other_kind(node, self.kind))
             self.captured.append(node)
-            self.program.names.insert(self.shared_names, (node.label or f"captured[{len(self.captured) - 1}]", ()))
+            name = node.label or self.guards.name_of(node) or f"captured[{len(self.captured) - 1}]"
+            self.program.names.insert(self.shared_names, (name, ()))
             self.shared_names += 1
             return self.shared(node)
         number = super().number(node)
@@ -202,7 +203,7 @@ class _Tracer(Recorder, Tracer):
             if node.op is None and not node.requires_grad:
                 self.guards.read(node)
                 return
-            raise self._refuse(refusals.leaves_trace(node, node.name(), how))
+            raise self._refuse(refusals.leaves_trace(node, self.guards.name_of(node) or node.name(), how))
         if self.depends[number]:
             if not node.requires_grad and any(node is x for x in self.captured):  # == between nodes is looked at too
                 self.guards.read(node)
@@ -237,10 +238,7 @@ class _Tracer(Recorder, Tracer):
         return error
 
     def _shown(self, number: int) -> str:
-        names = self.program.leaf_names()
-        if self.program.ops[number] is None:
-            return names.get(number) or self.program.labels.get(number) or "a traced number"
-        return self.program.line(number, names).partition(" = ")[2].partition("   #")[0]
+        return self.program.expression(number)
 
     # ── when all is written down ─────────────────────────────────────────────────────────────────────
     def finish(self, function: Callable[..., Any], returned: list[Any], alone: bool) -> None:

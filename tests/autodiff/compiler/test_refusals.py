@@ -525,6 +525,82 @@ def test_tasks_belong_to_their_thread():
     assert compile(lambda w, x: contextvars.copy_context().run(lambda: w[0] * x))(W, X).tolist() == (0.5 * X).tolist()
 
 
+# ── what things are called ───────────────────────────────────────────────────────────────────────────
+class Cell:
+    def __init__(self, kind=Value):
+        self.w, self.b = [kind(0.5), kind(2.0)], kind(0.25)
+
+    def parameters(self):
+        return [*self.w, self.b]
+
+    def __call__(self, x):
+        return self.w[0] * x + self.w[1] * x * x + self.b
+
+
+class Net:
+    __slots__ = ("cells",)
+
+    def __init__(self):
+        self.cells = {"first": [Cell()], "last": Cell()}
+
+    def parameters(self):
+        return [*self.cells["first"][0].parameters(), *self.cells["last"].parameters()]
+
+
+class Linear:
+    def __init__(self):
+        self.W = Tensor(np.ones((3, 3)))
+
+    def parameters(self):
+        return [self.W]
+
+
+CELL = Cell()
+
+
+def test_parameters_of_ones_own_class():
+    refused(lambda cell, x: float(cell.b) * x, "float() of cell.b", args=(Cell(), X))
+    shown = "bool() of (cell.w[0] * x + cell.w[1] * x * x + cell.b > 0.0)"
+    refused(lambda cell, x: x if cell(x) > 0 else -x, shown, args=(Cell(), X))
+    refused(lambda p, x: p["c"].w[1].item() * x, ".item() of p['c'].w[1]", args=({"c": Cell()}, X))
+    deep = lambda net, x: net.cells["first"][0].w[0].item() * x + net.cells["last"].b
+    refused(deep, ".item() of net.cells['first'][0].w[0]", args=(Net(), X))
+    refused(lambda net, x: x * float((x @ net.W).sum()), "float() of sum(x @ net.W)", args=(Linear(), X))
+
+
+def test_parameters_that_are_captured():
+    cell = Cell()
+    refused(lambda x: cell.b.item() * x, ".item() of cell.b", args=(X,), in_axes=0)
+    refused(lambda x: float(CELL.w[1] * x), "float() of CELL.w[1] * x", args=(X,), in_axes=0)
+    refused(lambda x: float(cell(x)), "of cell.w[0] * x + cell.w[1] * x * x + cell.b", args=(X,), in_axes=0)
+
+
+def test_flat_lists_of_parameters():
+    for P in ([0.5, 2.0], [Value(0.5), Value(2.0)], np.array(W), (0.5, 2.0)):
+        refused(lambda P, x: float(-P[1] * x), "float() of -P[1] * x", args=(P, X))
+    for P in ([Tensor(T)], (Tensor(T),), [T]):
+        refused(
+            lambda P, x: float((-P[0] * x).sum()), "float() of sum(-P[0] * x)", args=(P, X), of=Tensor, in_axes=None
+        )
+    for P in ([2.0], (2.0,)):
+        refused(lambda P, x: float((-P[0] * x).sum()), "float() of sum(-P[0] * x)", args=(P, X), of=Tensor)
+
+
+def test_long_expressions_are_cut():
+    def f(w, x):
+        for _ in range(50):
+            x = x * w[0] + w[1]
+        return x if x > 0 else -x
+
+    refused(f, "bool() of (((... + w[1]) * w[0] + w[1]) * w[0] + w[1] > 0.0)")
+
+
+def test_programs_have_these_names():
+    program = compile(lambda x: CELL(x), in_axes=0).program(X)
+    assert "CELL.w[0] * x" in str(program)
+    assert "+ CELL.b" in str(program)
+
+
 # ── errors of the function, and of how it is called ──────────────────────────────────────────────────
 def test_an_error_of_the_function_is_passed_on_with_a_note():
     with pytest.raises(ZeroDivisionError) as caught:
