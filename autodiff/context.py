@@ -44,6 +44,13 @@ class Tracer:
     def look_elsewhere(self, node: Any, how: str) -> None:
         """The same as ``look``, in a context that nobody traces: another thread."""
 
+    def is_of_one_example(self, node: Any) -> bool:
+        """Whether the number of ``node`` is another one for another example, so that a text of it is, too."""
+        return False
+
+    def look_at_text(self, node: Any, how: str, asker: str) -> None:
+        """The text of such a number is about to be read, by the code in the file ``asker``."""
+
     def made_by(self, node: Any) -> Any:
         """The primitive that made a node, also where its history was let go."""
         return node.op
@@ -166,7 +173,7 @@ def scope(name: str) -> _Recording:
     """
     if not isinstance(name, str) or not name:
         raise TypeError(f"scope takes a name, such as scope('layer 1'), not {name!r}")
-    return _Recording(inner=name)
+    return _Recording(inner=str(name))  # without the node, if it is the text of one
 
 
 def observe(observer: Observer) -> _Recording:

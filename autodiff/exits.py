@@ -21,6 +21,7 @@ from autodiff.context import at_work, look, no_grad, tracing
 from autodiff.graph import Node
 from autodiff.primitives import TABLE
 from autodiff.primitives.row import plain
+from autodiff.texts import text_of
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OURS = tuple([os.path.join(_ROOT, package, "") for package in ("autodiff", "nn", "viz")])
@@ -138,7 +139,7 @@ class Exits(Node):
         return bool(self._held)
 
     def __format__(self, spec: str) -> str:
-        return format(self._held if np.ndim(self._held) else _number(self), spec)
+        return text_of(self, format(self._held if np.ndim(self._held) else _number(self), spec))
 
     def item(self) -> Any:
         """The one number as a plain Python number: the explicit way out of the graph."""
@@ -160,4 +161,4 @@ class Exits(Node):
             shown += "" if self._held.dtype in (np.float64, np.int64, np.bool_) else f", dtype={self._held.dtype}"
         label = f", label={self.label!r}" if self.label else ""
         made = f", op={self.op.name}" if self.op else "" if self.requires_grad else ", requires_grad=False"
-        return f"{type(self).__name__}({shown}{label}{made})"
+        return text_of(self, f"{type(self).__name__}({shown}{label}{made})")

@@ -32,7 +32,7 @@ LAYERS = [
     {"autodiff.context"},
     {"autodiff.graph"},
     {"autodiff.primitives", "autodiff.copying", "autodiff.origins"},
-    {"autodiff.casting", "autodiff.hooks"},
+    {"autodiff.casting", "autodiff.hooks", "autodiff.texts"},
     {"autodiff.chain"},
     {"autodiff.backprop"},
     {"autodiff.numpy_protocols", "autodiff.exits"},

@@ -53,15 +53,17 @@ def compile(
         it, as for parameters that are plain numbers. Also ``grad`` and ``vjp``; to read, ``program`` (what was traced)
         and ``blocks`` (what was found in it; ``blocks(...).graph()`` is drawn); and ``cache_info``.
 
-    What the function reaches otherwise: Values and Tensors are read at every call; numbers, lists, arrays and settings
-    of objects are compared at every call, and where one has changed the function is traced again. Give large arrays as
-    arguments. What a trace of one example cannot show is refused. Not noticed are the time, and a random generator that
-    the function makes anew: they stay what they were then, and ``check=True`` finds it. ``print`` happens once, at the
-    trace.
+    What the function reaches otherwise: Values and Tensors are read at every call; numbers, lists, arrays, settings of
+    objects, the environment and context variables are compared at every call, and where one has changed the function is
+    traced again. Give large arrays as arguments. What a trace of one example cannot show is refused, as is what another
+    thread reads of it. Not noticed are the time, and a random generator that the function makes anew: they stay what
+    they were then, and ``check=True`` finds it.
 
     The numbers of an example come as Values. To look one up in a set or a dictionary, or to compare two by ``==``, is
-    refused, as that asks for the object; not noticed are ``str(k)``, ``isinstance(k, int)`` and a set of numbers that
-    were computed. Write ``equal(a, b)`` and ``where`` instead.
+    refused, as that asks for the object; write ``equal(a, b)`` and ``where`` instead. Not noticed are
+    ``isinstance(k, int)`` and a set of numbers that were computed. ``print`` and labels happen once, at the trace, with
+    texts that say so: ``Value(1.0, traced)``. To compare, to look up, to take apart or to convert such a text is
+    refused; not noticed is what becomes of it when it was joined with others, as in ``f"k{x}"``.
 
     >>> import numpy as np
     >>> from autodiff import compile

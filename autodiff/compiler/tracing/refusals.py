@@ -14,11 +14,11 @@ from autodiff.errors import TraceError, describe
 from autodiff.origins import Origin, caller
 from autodiff.value import Value
 
-_CHOICE = (
-    "a trace follows one example, and another may go the other way. Write where(condition, a, b) for a choice,"
-    " maximum(a, b) or minimum(a, b) for the larger or the smaller; what is the same for all examples can be a plain"
-    " number that is named in static_argnums"
+_INSTEAD = (
+    "Write where(condition, a, b) for a choice, maximum(a, b) or minimum(a, b) for the larger or the smaller; what is"
+    " the same for all examples can be a plain number that is named in static_argnums"
 )
+_CHOICE = f"a trace follows one example, and another may go the other way. {_INSTEAD}"
 _NUMBER = (
     "a plain number is that of one example, and would be a constant in all others. Compute with the functions of"
     " autodiff (exp, sqrt, floor, round, ...) instead of those of math and NumPy; what is the same in all calls can be"
@@ -73,6 +73,10 @@ _ADVICE = {
     "a copy": (
         "copying a traced number",
         "a copy would be a constant; numbers are never changed in place, so use it itself",
+    ),
+    "the text": (
+        "computing by the text of a traced number",
+        f"it is the text of one example, to be printed or to stand in a label. {_INSTEAD}",
     ),
     "np.": ("a plain answer of NumPy", f"{_CHOICE}; comparisons (x > y) are traced"),
 }

@@ -16,6 +16,7 @@ from autodiff.compiler.program import Program, Recorder
 from autodiff.compiler.tracing import refusals
 from autodiff.compiler.tracing.arguments import Run, Tree, numbers_of
 from autodiff.compiler.tracing.guards import Guards
+from autodiff.compiler.tracing.ownership import is_foreign_file
 from autodiff.context import Tracer, enable_grad, observe, silent, traced_by
 from autodiff.errors import TraceError
 from autodiff.exits import Given
@@ -210,6 +211,17 @@ class _Tracer(Recorder, Tracer):
                 return
             raise self._refuse(refusals.leaves_trace(node, self._shown(number), how))
 
+    def is_of_one_example(self, node: Any) -> bool:
+        number = self.numbers.get(node)
+        if node.op is None and not node.requires_grad and node.clock < self.begun:
+            self.guards.read(node)
+            return False
+        return bool(self.depends[number]) if number is not None else node.clock < self.begun or node.op is not None
+
+    def look_at_text(self, node: Any, how: str, asker: str) -> None:
+        if not is_foreign_file(asker):  # who prints and logs may cut and pad
+            self.look(node, how)
+
     def look_elsewhere(self, node: Any, how: str) -> None:
         nodes = [node]
         while nodes:
@@ -247,7 +259,7 @@ class _Tracer(Recorder, Tracer):
         program.outputs = [self._output(y, function, alone) for y in returned]
         for node, number in self.numbers.items():
             if node.label is not None and number not in program.constants:
-                program.labels[number] = node.label
+                program.labels[number] = str(node.label)  # without the node, if it is the text of one
             if node._notes is not None and node._notes.get("hooks"):
                 raise refusals.has_hooks(node)
         held = {number: node._held for node, number in self.numbers.items() if program.ops[number] is None}

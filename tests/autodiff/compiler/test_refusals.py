@@ -9,6 +9,7 @@ import copy
 import itertools
 import math
 import random
+import reprlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -171,7 +172,7 @@ def test_to_look_at_a_number_it_is_printed_itself(capsys):
     refused(lambda w, x: print(x.item()) or w[0] * x, ".item() of x", "print the node itself")
     f = compile(lambda w, x: print("seen", x) or w[0] * x)
     assert f(W, X).tolist() == f(W, X).tolist() == [0.5, -1.0, 1.5]
-    assert capsys.readouterr().out == "seen Value(1.0)\n"
+    assert capsys.readouterr().out == "seen Value(1.0, traced)\n"
 
 
 @pytest.mark.parametrize(
@@ -358,9 +359,73 @@ def test_time_is_found_by_the_check():
     refused(lambda w, x: w[0] * x * time.perf_counter(), "different things", "the time", check=True)
 
 
-def test_a_text_made_of_a_number_is_found_by_the_check():
-    table = {"1": 10.0, "-2": 20.0, "3": 30.0}
-    refused(lambda w, x: w[0] * x * table[f"{x:.0f}"], "different things for two examples", check=True)
+# ── texts ────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("steer", "how"),
+    [
+        (lambda x: {"1": 10.0}[f"{x:.0f}"], "the text (looked up) of x"),
+        (lambda x: {"1": 10.0}.get(f"{x:.0f}", 1.0), "the text (looked up) of x"),
+        (lambda x: 2.0 if str(x) in {"Value(1.0)"} else 1.0, "the text (looked up) of x"),
+        (lambda x: 2.0 if f"{x:g}" == "1" else 1.0, "the text (==) of x"),
+        (lambda x: 2.0 if format(x, "g") != "1" else 1.0, "the text (!=) of x"),
+        (lambda x: 2.0 if "-" in str(x) else 1.0, "the text (in) of x"),
+        (lambda x: 2.0 if repr(x).startswith("Value(-") else 1.0, "the text (.startswith()) of x"),
+        (lambda x: 2.0 if f"{x}"[0] == "-" else 1.0, "the text ([...]) of x"),
+        (lambda x: float(f"{x:.2f}"), "the text (float()) of x"),
+        (lambda x: int(f"{x * 2:.0f}"), "the text (int()) of x * 2"),
+        (lambda x: len(f"{x}".split(".")), "the text (.split()) of x"),
+        (lambda x: sorted([str(x), "a"]).index("a"), "the text (<) of x"),
+    ],
+)
+def test_a_text_that_steers(steer, how):
+    refused(lambda w, x: w[0] * x * steer(x), "computing by the text of a traced number", how, "where(condition, a, b)")
+
+
+def test_a_text_that_was_joined_has_no_number_that_fits():
+    refused(lambda w, x: w[0] * x * {"k1": 10.0}[f"k{x:.0f}"], "k1 (traced)", error=KeyError)
+    refused(lambda w, x: w[0] * x * float(f"{x:.2f}e0"), "1.00 (traced)e0", error=ValueError)
+    refused(lambda w, x: w[0] * (2.0 if f"{x:.0f}!" == "1!" else x), "differs from itself", args=(W, X[:1]), check=True)
+
+
+def test_a_text_that_is_printed_or_stands_in_a_label(capsys):
+    def f(w, x):
+        print(f"{x:.2f} and {x}", f"{x!r:>20}", ", ".join(map(str, w)), [x], str(x).ljust(20) + "!", reprlib.repr(x))
+        z = x * w[0]
+        z.label = f"{x:.1f}"
+        with autodiff.scope(str(x)):
+            return z + w[1]
+
+    fast = compile(f)
+    assert fast(W, X).tolist() == fast(W, X).tolist() == (X * 0.5 + 2).tolist()
+    out = capsys.readouterr().out
+    assert out.startswith("1.00 (traced) and 1.0 (traced)   Value(1.0, traced) Value(0.5, traced), ")
+    assert out.count("\n") == 1
+    program = fast.program(W, X)
+    assert "1.0 (traced)" in str(program)
+    assert set(map(type, [*program.labels.values(), *program.scopes])) == {str}
+
+
+def test_a_text_of_what_is_the_same_for_all_examples():
+    fixed = Value(2.0, requires_grad=False)
+    f = compile(lambda w, x: w[0] * x * float(f"{fixed}") * {"Value(3.0)": 1.0}[str(Value(3.0))])
+    assert f(W, X).tolist() == X.tolist()
+    fixed.data = 4.0
+    assert f(W, X).tolist() == (2 * X).tolist()
+    assert f.cache_info().reason == "the variable fixed"
+    moving = Value(2.0)
+    refused(lambda w, x: w[0] * x * float(f"{moving}"), "the text (float()) of moving")
+
+
+def test_texts_after_a_trace_are_plain():
+    kept = []
+    with pytest.raises(TraceError, match="changes something: the variable kept"):
+        compile(lambda w, x: kept.append(f"{x:.1f}") or w[0] * x)(W, X)
+    (text,) = kept
+    assert {text: 1}["1.0 (traced)"] == 1
+    assert text.split() == ["1.0", "(traced)"]
+    with pytest.raises(ValueError, match="could not convert"):
+        float(text)
+    assert type(str(Value(1.0))) is type(f"{Value(1.0)}") is str
 
 
 # ── what is no float, and what is returned ───────────────────────────────────────────────────────────
