@@ -630,3 +630,19 @@ def test_nothing_half_done():
     remove()
     (c * b).backward()
     assert b.grad == before[1] + 12.0
+
+
+@pytest.mark.parametrize(
+    ("function", "batch"),
+    [(lambda w, x: w.sqrt() * x, [2.0, -1.0]), (lambda w, x: w.sqrt() * 2 * x - w.sqrt() * x, [1.0])],
+    ids=["once for all examples", "twice in the source"],
+)
+def test_computed_once(function, batch):
+    compiled = ad.compile(function, backend="numpy")
+    for number, eager_slope, compiled_slope in ((0.0, nan, inf), (4.0, 0.25, 0.25)):
+        w = Value(number)
+        for x in batch:
+            function(w, x).backward()
+        assert w.grad == pytest.approx(eager_slope, rel=1e-15, nan_ok=True)
+        total = compiled.grad(number, np.array(batch)) * len(batch)
+        assert total == pytest.approx(compiled_slope, rel=1e-15)
