@@ -14,7 +14,7 @@ from autodiff.compiler.calling.filling import Filler
 from autodiff.compiler.calling.outputs import layout, parts_of, reduced, total_of
 from autodiff.compiler.passes import simplify
 from autodiff.compiler.program import Program
-from autodiff.compiler.replay.lending import LARGE, LOANS, Loan
+from autodiff.compiler.replay.lending import LARGE, Loan, Loans
 from autodiff.compiler.replay.pool import Pool
 from autodiff.compiler.tracing.arguments import Run, Tree, joiner, numbers_of
 from autodiff.compiler.tracing.trace import Trace
@@ -146,7 +146,7 @@ class ScalarRunner:
         self.wrt_P, self.wrt_X = purpose != "none" and not (varies and all(varies)), any(varies)
         self.join = joiner(trees, isinstance(wanted, int))
         self.pool = Pool(_KEPT)
-        self.loans: list[Loan] = []
+        self.loans = Loans()
 
     def __call__(self, found: list[Any]) -> tuple[Any, Any]:
         """The output and the gradients."""
@@ -166,18 +166,10 @@ class ScalarRunner:
 
     def gradients(self, bound: _Bound, lend: bool = False) -> Any:
         """What a machine has written, in the form of the arguments."""
-        lent = self._lent(bound) if lend and bound.is_large else None
+        lent = self.loans.lend(bound.loan, bound.machine.dP) if lend and bound.is_large else None
         if lent is not None:
             return self.join([run.taker(lent, lent=True)() for run in self.runs])
         return self.join([take() for take in bound.takers])
-
-    def _lent(self, bound: _Bound) -> Any:
-        """The gradients of the parameters without a copy; None where too many have such."""
-        self.loans = [loan for loan in self.loans if loan.is_open]
-        if len(self.loans) >= LOANS:
-            return None
-        self.loans.append(bound.loan)
-        return bound.loan.of(bound.machine.dP)
 
     def new(self, batch: int) -> _Bound:
         """A replay for so many examples."""

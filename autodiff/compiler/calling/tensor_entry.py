@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from autodiff.compiler.calling.outputs import layout, parts_of
+from autodiff.compiler.calling.packing import Packed
 from autodiff.compiler.numpy_backend import Replay
 from autodiff.compiler.passes import simplify
+from autodiff.compiler.replay.lending import LARGE, Loan, Loans
 from autodiff.compiler.replay.pool import Pool
 from autodiff.compiler.tracing.arguments import Run, Tree, joiner
 from autodiff.compiler.tracing.trace import Trace
@@ -120,25 +122,36 @@ class TensorRunner:
         self.wanted = (wanted,) if isinstance(wanted, int) else wanted
         self.join = joiner([entry.trees[k] for k in self.wanted], isinstance(wanted, int))
         self.pool = Pool(_KEPT)
+        self.loans = Loans()
 
     def __call__(self, found: list[Any]) -> tuple[Any, Any]:
         """The output and the gradients."""
         bound = self.take(found)
         bound.replay.run()
         value = bound.replay.outputs[0].item()
-        gradients = self.gradients(bound)
+        gradients = self.gradients(bound, lend=True)
         self.pool.give(0, bound)
         return value, gradients
 
     def take(self, found: list[Any]) -> _Bound:
         """A replay that has the numbers of a call; it is to be given back to the pool."""
-        bound: _Bound = self.pool.take(0, lambda _: _Bound(self.entry, self.wanted, self.purpose))
+        bound: _Bound = self.pool.take(0, self.new, _is_free if self.loans else None)
         bound.fill(found)
         return bound
 
-    def gradients(self, bound: _Bound) -> Any:
+    def new(self, _: Any = None) -> _Bound:
+        """A replay with arrays of its own."""
+        return _Bound(self.entry, self.wanted, self.purpose)
+
+    def gradients(self, bound: _Bound, lend: bool = False) -> Any:
         """What a replay has written, in the form of the arguments."""
-        return self.join([take() for take in bound.takers])
+        lent = self.loans.lend(bound.loan, bound.packed.memory[0]) if lend and bound.is_large else None
+        takers = bound.takers if lent is None else bound.takers_from(bound.packed.parts([lent]), lent=True)
+        return self.join([take() for take in takers])
+
+
+def _is_free(bound: _Bound) -> bool:
+    return not bound.loan.is_open
 
 
 class _Bound:
@@ -160,8 +173,12 @@ class _Bound:
                     raise TypeError(
                         f"integers carry no gradient, and an argument is of {array.dtype}; write dtype=float"
                     )
-        self.gradients = side_by_side(followed)
-        self.takers = [self._taker(run, numbers[entry.places[entry.runs.index(run)]]) for run in chosen]
+        self.packed = Packed(followed)
+        self.gradients = self.packed.arrays
+        self._chosen = [(run, numbers[entry.places[entry.runs.index(run)]]) for run in chosen]
+        self.takers = self.takers_from(self.gradients)
+        self.is_large = len(self.packed.memory) == 1 and self.packed.memory[0].size >= LARGE
+        self.loan = Loan()
         leaves = dict(zip(numbers, self.arrays, strict=True))
         self.seeds: Any = None
         if purpose != "none":
@@ -171,21 +188,17 @@ class _Bound:
         self.replay = Replay(program, leaves, self.gradients, self.seeds)
         self.entry, self.captured = entry, entry.trace.captured
         self.held: list[Any] = [None] * len(self.arrays)  # what each leaf was read from
+        self.now = list(self.arrays)  # from where the replay reads each leaf
+        self.is_lasting = purpose == "one"  # before a pull the caller may change his arrays
         # Where each run goes: a leaf, or several.
         self.places: list[Any] = [
             place.start if run.leaves == 1 and run.nodes is None and run.kind not in (list, tuple) else place
             for run, place in zip(entry.runs, entry.places, strict=True)
         ]
 
-    def _taker(self, run: Run, numbers: list[int]) -> Callable[[], Any]:
-        """What gives the gradient of a run, in its form."""
-        arrays = [self.gradients[number] for number in numbers]
-        if run.nodes is not None:
-            return lambda: [array.copy() for array in arrays]
-        if run.kind in (list, tuple):
-            return lambda: run.kind([array.item() for array in arrays])
-        (array,) = arrays
-        return array.item if run.kind is float else array.copy  # type: ignore[no-any-return]
+    def takers_from(self, gradients: dict[int, Any], lent: bool = False) -> list[Callable[[], Any]]:
+        """For each run by which to differentiate what gives its gradient, in its form: a copy, unless lent."""
+        return [_taker(run, [gradients[number] for number in numbers], lent) for run, numbers in self._chosen]
 
     def fill(self, found: list[Any]) -> None:
         """Read the arguments. The array of a Tensor never changes: one that was read last time is there still."""
@@ -196,10 +209,10 @@ class _Bound:
                 if held[place] is not data:
                     if given._a is not None:
                         raise lost_in_compiled(given)
-                    np.copyto(self.arrays[place], data)
+                    self._read(place, data, is_lasting=True)
                     held[place] = data
             elif type(place) is int:
-                self.arrays[place][...] = getattr(given, "_held", given)
+                self._read(place, getattr(given, "_held", given), self.is_lasting)
             else:
                 self._fill_several(place, given)
         if self.captured:
@@ -209,23 +222,40 @@ class _Bound:
         for k, x in zip(range(place.start, len(self.arrays)), given, strict=False):
             data = getattr(x, "_held", x)
             if self.held[k] is not data or type(x) is not Tensor:
-                self.arrays[k][...] = data
+                self._read(k, data, is_lasting=type(x) is Tensor)
                 self.held[k] = data
 
+    def _read(self, k: int, data: Any, is_lasting: bool) -> None:
+        """Give a leaf its numbers: small arrays are copied; large ones are read where they are, if they stay so."""
+        own = self.arrays[k]
+        if own.size < LARGE:
+            own[...] = data
+            return
+        reads = data if is_lasting and _is_laid_out_as(own, data) else own
+        if self.now[k] is not reads:
+            self.replay.rebind(self.entry.program.shared[k], reads)
+            self.now[k] = reads
+        if reads is own:
+            own[...] = data
 
-def side_by_side(arrays: dict[int, Any]) -> dict[int, Any]:
-    """Zeros like some arrays, all of one dtype in one piece of memory: whether they are finite is one question."""
-    found: dict[int, Any] = {}
-    for dtype in {array.dtype for array in arrays.values()}:
-        alike = {k: array for k, array in arrays.items() if array.dtype == dtype}
-        memory = np.zeros(sum([array.size for array in alike.values()]), dtype)
-        start = 0
-        for k, array in alike.items():
-            part = memory[start : start + array.size]
-            by_columns = array.flags.f_contiguous and not array.flags.c_contiguous
-            found[k] = part.reshape(array.shape[::-1]).T if by_columns else part.reshape(array.shape)
-            start += array.size
-    return found
+
+def _taker(run: Run, arrays: list[Any], lent: bool) -> Callable[[], Any]:
+    if run.nodes is not None:
+        return lambda: [array.copy() for array in arrays]
+    if run.kind in (list, tuple):
+        return lambda: run.kind([array.item() for array in arrays])
+    (array,) = arrays
+    if run.kind is float:
+        return array.item  # type: ignore[no-any-return]
+    return (lambda: array) if lent else array.copy
+
+
+def _is_laid_out_as(own: Any, data: Any) -> bool:
+    return (
+        type(data) is np.ndarray
+        and (data.shape, data.dtype, data.strides) == (own.shape, own.dtype, own.strides)
+        and data.flags.aligned
+    )
 
 
 class _Pull:

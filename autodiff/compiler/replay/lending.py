@@ -44,3 +44,23 @@ class Loan:
     def is_open(self) -> bool:
         """Whether somebody has the array."""
         return self._lent is not None and self._lent() is not None
+
+
+class Loans:
+    """The open loans of those who share a pool of replays; more than :data:`LOANS` at a time are refused."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        self._open: list[Loan] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._open)
+
+    def lend(self, loan: Loan, array: NDArray[Any]) -> NDArray[Any] | None:
+        """The same memory as another array, or None."""
+        self._open = [other for other in self._open if other.is_open]
+        if len(self._open) >= LOANS:
+            return None
+        self._open.append(loan)
+        return loan.of(array)
