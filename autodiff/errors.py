@@ -59,10 +59,10 @@ def holds_no_array(data: Any, dtype: Any) -> TypeError:
 
 
 def randomness_of_the_machine() -> TraceError:
-    """A compiled function reaches a random.SystemRandom."""
+    """A compiled function reaches a random.SystemRandom, or secrets, which draws from one."""
     return TraceError(
-        "a compiled function reaches a random.SystemRandom, and a trace would draw from it once and for all; draw"
-        " outside, and give the numbers as an argument"
+        "a compiled function reaches a random.SystemRandom (or secrets), and a trace would draw from it once and for"
+        " all; draw outside, and give the numbers as an argument"
     )
 
 

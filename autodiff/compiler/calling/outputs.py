@@ -75,7 +75,9 @@ def parts_of(form: Any, given: Any) -> list[tuple[Any, Any]]:
     Raises:
         ValueError: they have another structure.
     """
-    if isinstance(form, dict) and isinstance(given, dict) and form.keys() == given.keys():
+    if isinstance(form, dict):
+        if not isinstance(given, dict) or form.keys() != given.keys():
+            raise ValueError(f"a cotangent has the form of the output, a dict of {', '.join(map(repr, form))}")
         return [pair for k in form for pair in parts_of(form[k], given[k])]
     if isinstance(form, list | tuple):
         if not isinstance(given, list | tuple) or len(form) != len(given):

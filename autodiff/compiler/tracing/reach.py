@@ -146,6 +146,8 @@ class Reach:
                 self._push((x, path) for x in contents if not isinstance(x, types.BuiltinMethodType))
             if thing is os.getenv:
                 self._push([(os.environ, path)])
+            elif thing.__module__ == "secrets":
+                raise randomness_of_the_machine()
             return
         loaded, names, imported = names_in(code)
         self.names |= names
@@ -193,6 +195,8 @@ class Reach:
                 self._push((part, name) for part, name in parts if isinstance(part, types.FunctionType))
 
     def _module(self, thing: Any, path: Path) -> None:
+        if thing.__name__ == "secrets":
+            raise randomness_of_the_machine()
         if not is_foreign_file(getattr(thing, "__file__", None) or "<frozen"):
             self._objects.append((thing, path, set()))
 

@@ -10,6 +10,7 @@ import itertools
 import math
 import random
 import reprlib
+import secrets
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -732,6 +733,9 @@ def test_arguments_to_differentiate_by():
         compile(lambda t: t.sum(), of=Tensor).grad(T, per_example=True)
     with pytest.raises(ValueError, match="cotangent"):
         compile(lambda w, x: [w[0] * x, w[1]]).vjp(W, X)[1](np.ones(3))
+    for wrong in (X, {"b": X}, [X], {"a": X, "b": X}):
+        with pytest.raises(ValueError, match="a cotangent has the form of the output, a dict of 'a'"):
+            compile(lambda w, x: {"a": w[0] * x}).vjp(W, X)[1](wrong)
 
 
 def test_a_compiled_function_inside_another():
@@ -789,9 +793,10 @@ def test_a_gradient_that_would_be_lost_in_plain_numbers():
 
 
 def test_random_numbers_of_the_machine():
-    source = random.SystemRandom()
-    with pytest.raises(TraceError, match="SystemRandom"):
-        compile(lambda w: w * source.random())(2.0)
+    source, draw = random.SystemRandom(), secrets.randbelow
+    for f in (lambda w: w * source.random(), lambda w: w * secrets.randbelow(9), lambda w: w * draw(9)):
+        with pytest.raises(TraceError, match="SystemRandom"):
+            compile(f)(2.0)
 
 
 @pytest.mark.parametrize(
