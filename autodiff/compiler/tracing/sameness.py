@@ -48,8 +48,11 @@ def of_list(holder: Any, saved: list[Any]) -> bool:
 
 def of_dict(holder: Any, saved: dict[Any, Any]) -> bool:
     """Of the keys, in their order, and the entries of a dictionary."""
-    same_keys = len(holder) == len(saved) and all(map(is_, holder, saved))
-    return (same_keys or list(holder) == list(saved)) and of_list(list(holder.values()), list(saved.values()))
+    if len(holder) != len(saved):
+        return False
+    if all(map(is_, holder, saved)) and all(map(is_, holder.values(), saved.values())):
+        return True
+    return list(holder) == list(saved) and of_list(list(holder.values()), list(saved.values()))
 
 
 def of_set(holder: Any, saved: Any) -> bool:
