@@ -33,7 +33,8 @@ def compile(
         in_axes: for each argument the axis of the batch, or None where all examples share it; one for all; or, for
             an argument that is a list or dict, as many in the same structure. "auto": the first argument is shared,
             the others have their examples along axis 0. With a learning constant as the fourth argument, write
-            ``in_axes=(None, 0, 0, None)``; with a function of the example alone, ``in_axes=0``.
+            ``in_axes=(None, 0, 0, None)``; with a function of the example alone, ``in_axes=0``. Arguments that can be
+            given by keyword only are shared.
         of: ``Value`` or ``Tensor``, what the function computes with. By default the first call decides: Tensor, if
             there is a Tensor among the arguments; Value, if there is a Value or a number or something is batched;
             else Tensor.

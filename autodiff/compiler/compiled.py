@@ -318,7 +318,7 @@ class Compiled:
             if not entry.trees[p].runs:
                 raise TypeError(
                     f"argnums={argnums!r}: {self._name(p)} has no numbers to differentiate by: it is static, or"
-                    " an object without a method parameters()"
+                    " empty, or an object without a method parameters()"
                 )
         return positions if isinstance(argnums, list | tuple | range) else positions[0]
 

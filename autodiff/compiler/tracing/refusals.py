@@ -38,7 +38,8 @@ _LIST = (
     "a list of numbers stands where one number goes, or was given to NumPy. An array comes as nested lists of Values,"
     " and what is batched without its axis of examples. Take the numbers one at a time, as in sum(w * x for w, x in"
     " zip(ws, xs)); labels for single numbers have the shape (n,), not (n, 1). The first argument is shared by all"
-    " examples, unless in_axes says otherwise: where all arguments are batched, write in_axes=0"
+    " examples, unless in_axes says otherwise: where all arguments are batched, write in_axes=0. What is given by"
+    " keyword only is shared, too"
 )
 _GRADIENT = (
     "its gradients are plain numbers of one example. Write the loss, and let value_and_grad of the compiled function"

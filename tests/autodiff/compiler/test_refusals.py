@@ -190,6 +190,13 @@ def test_lists_where_a_number_goes(function, args, how):
     refused(function, "a list of traced numbers", how, "sum(w * x for w, x in zip(ws, xs))", "in_axes=0", args=args)
 
 
+def test_what_is_given_by_keyword_only_is_shared():
+    f = compile(lambda w, *, x: w * x)
+    with pytest.raises(TraceError, match="given by keyword only is shared"):
+        f(2.0, x=X)
+    assert f(2.0, x=3.0) == 6.0
+
+
 def test_a_node_is_no_index_outside_a_trace():
     with pytest.raises(TypeError, match=r"int\(node\.item\(\)\)"):
         [1, 2][Value(1.0)]
@@ -725,6 +732,8 @@ def test_arguments_to_differentiate_by():
         f.value_and_grad(W, X, 2, argnums=2)
     with pytest.raises(ValueError, match="3 arguments"):
         f.value_and_grad(W, X, 2, argnums=3)
+    with pytest.raises(TypeError, match="w has no numbers .* or empty"):
+        compile(lambda w, x: x * 2).grad([], X)
     with pytest.raises(TypeError, match=r"returns one number.*return their sum or mean"):
         compile(lambda w, x: [w[0] * x, w[1]]).value_and_grad(W, X)
     with pytest.raises(TypeError, match="integers carry no gradient"):
