@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from autodiff import TABLE, Value, scope
+from autodiff import TABLE, Value, compile, scope, tanh
 from viz import animate, draw, gradient_flow, paths
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +51,39 @@ def two_ways():
     return y, a
 
 
+@compile(in_axes=(None, None, None, 0, 0))
+def one_by_one(W, b, v, x, y):
+    """The loss of a network of three neurons for one example, number by number."""
+    hidden = [tanh(sum((w * xi for w, xi in zip(row, x, strict=True)), bi)) for row, bi in zip(W, b, strict=True)]
+    return (sum(vi * h for vi, h in zip(v, hidden, strict=True)) - y) ** 2
+
+
+def network():
+    weights = np.array([[0.5, -1.0], [0.2, 0.8], [-0.7, 0.3]]), np.array([0.1, -0.2, 0.0]), np.array([1.0, -0.5, 0.6])
+    X, y = np.array([[1.0, 2.0], [-0.5, 1.0], [0.3, 0.4], [-1.0, 0.6], [0.2, -1.4]]), np.array([0.5, -0.5, 0, 1, -1])
+    return weights, X, y
+
+
+def number_by_number():
+    """What was traced, on the first example."""
+    weights, X, y = network()
+    loss = one_by_one.program(*weights, X, y).graph()
+    loss.backward()
+    return draw(loss, layout="builtin", direction="LR", title="One example, number by number").svg
+
+
+def rerolled():
+    """What became of it, on five examples."""
+    (W, b, v), X, y = network()
+    program = one_by_one.blocks(W, b, v, X, y).program(len(X))
+    losses = program.graph([W, b[:, None], v[None], X.T, y[None]])
+    losses.sum().backward()
+    return draw(losses, layout="builtin", direction="LR", title="Re-rolled, on five examples").svg
+
+
 DRAWN = {
+    "numbers.svg": number_by_number,
+    "blocks.svg": rerolled,
     "neuron.svg": lambda: draw(differentiated_neuron(), layout="builtin").svg,
     "backprop.svg": lambda: animate(neuron(), layout="builtin").svg,
     "vanishing.svg": lambda: gradient_flow(recurrent(), title="Thirty steps of a recurrent network").svg,
