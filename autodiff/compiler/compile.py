@@ -57,8 +57,8 @@ def compile(
     What the function reaches otherwise: Values and Tensors are read at every call; numbers, lists, arrays, settings of
     objects, the environment and context variables are compared at every call, and where one has changed the function is
     traced again. Give large arrays as arguments. What a trace of one example cannot show is refused, as is what another
-    thread reads of it. Not noticed are the time, and a random generator that the function makes anew: they stay what
-    they were then, and ``check=True`` finds it.
+    thread reads of it. Not noticed are the time, what is read from files, and a random generator that the function
+    makes anew: they stay what they were then, and ``check=True`` finds it where they move.
 
     The numbers of an example come as Values. To look one up in a set or a dictionary, or to compare two by ``==``, is
     refused, as that asks for the object; write ``equal(a, b)`` and ``where`` instead. Not noticed are

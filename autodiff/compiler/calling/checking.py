@@ -66,8 +66,8 @@ def _compare(eager: Any, compiled: Any, what: str, name: str, size: float = 0.0)
     if not close.all():
         at = np.unravel_index(np.argmin(close), close.shape)
         raise TraceError(
-            f"{name}, compiled, differs from itself: {what} is {eager[at]!r}, and the compiled function gives"
-            f" {compiled[at]!r}. {_REASONS}"
+            f"{name}, compiled, differs from itself: {what} is {eager[at].item()!r}, and the compiled function"
+            f" gives {compiled[at].item()!r}. {_REASONS}"
         )
 
 
@@ -83,6 +83,4 @@ def _same_program(first: Program, second: Program, name: str) -> None:
 
 
 def _written(program: Program, i: int) -> str:
-    if program.ops[i] is None:
-        return f"the constant {program.constants[i]!r}" if i in program.constants else "a leaf"
-    return program.line(i, program.leaf_names())
+    return f"{'the constant ' * (i in program.constants)}{program.expression(i)}"

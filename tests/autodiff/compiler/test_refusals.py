@@ -9,6 +9,7 @@ import copy
 import itertools
 import math
 import random
+import re
 import reprlib
 import secrets
 import threading
@@ -361,6 +362,11 @@ def test_fresh_randomness_is_found_by_the_check():
         return w[0] * x * np.random.default_rng().normal()
 
     refused(f, "different things for two examples", "fresh random generator", check=True)
+
+
+def test_the_check_says_what_was_done():
+    message = refused(lambda w, x: w[0] * x * time.perf_counter(), check=True)
+    assert re.search(r"for two examples: the constant \d+\.\d+, then the constant \d+\.\d+\. A likely", message)
 
 
 def test_time_is_found_by_the_check():
