@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 from autodiff import errors
 from autodiff.graph import Node
 
@@ -21,14 +23,16 @@ def check_leaves(entry: Any, arguments: Iterable[Any], found: list[Any]) -> None
         GraphError: no leaf would receive it, or a leaf that varies from example to example would not.
     """
     for tree, x in zip(entry.trees, arguments, strict=True):
-        if any(run.axis is not None for run in tree.runs):
-            lost = next((node for node in _nodes(x) if node.requires_grad), None)
-            if lost is not None:
-                raise errors.lost_in_batch(lost, tree.runs[0].text)
-    if not any(node.requires_grad for node in entry.trace.captured):
-        shared = (x for run, x in zip(entry.runs, found, strict=True) if run.axis is None)
-        if not any(node.requires_grad for x in shared for node in _nodes(x)):
-            raise errors.no_leaf()
+        if type(x) is not np.ndarray and any([run.axis is not None for run in tree.runs]):
+            for node in _nodes(x):
+                if node.requires_grad:
+                    raise errors.lost_in_batch(node, tree.runs[0].text)
+    for x in (entry.trace.captured, *found):  # of what varies, arrays have been made
+        if type(x) is not np.ndarray:
+            for node in _nodes(x):
+                if node.requires_grad:
+                    return
+    raise errors.no_leaf()
 
 
 def _nodes(x: Any) -> Iterator[Node]:
