@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from autodiff.compiler.numba_backend import available
+from autodiff.compiler.numba_backend import available, is_loaded
 from autodiff.compiler.program import Program
 from autodiff.compiler.rerolling.terms import TAKEN_APART
 
@@ -20,6 +20,7 @@ NUMBER = 0.12e-9  # seconds for each scalar instruction in such an operation and
 INSTRUCTION = 0.8e-9  # seconds for one instruction of the tape and one example, eight or more side by side
 ALONE = 6e-9  # the same where there is one example only
 LEAST = 8  # examples cost as many as this, if there are several
+WORTH_LOADING = 50e-6  # seconds that a call has to gain, for numba to be loaded: after 10,000 calls that has paid
 
 
 def blocks_cost(instructions: int, operations: int, batch: int) -> float:
@@ -56,7 +57,7 @@ def choose(program: Program, least: int, operations: Callable[[], int], batch: i
     if not available():
         return "numpy"
     instructions = program.instructions
-    tape = tape_cost(instructions, batch)
+    tape = tape_cost(instructions, batch) + (0 if is_loaded() else WORTH_LOADING)
     if tape < blocks_cost(instructions, least, batch) or tape < blocks_cost(instructions, operations(), batch):
         return "numba"
     return "numpy"

@@ -19,7 +19,7 @@ from autodiff.compiler.program import Program
 from autodiff.compiler.tape.encoding import Unsupported, encode
 from autodiff.compiler.tape.machine import LANES, sweep, table
 
-__all__ = ["BoundTape", "Tape", "Unsupported", "available"]
+__all__ = ["BoundTape", "Tape", "Unsupported", "available", "is_loaded"]
 
 
 _PROCESSORS = frozenset({"x86_64", "AMD64", "arm64", "aarch64"})  # LLVM can jump from operation to operation there
@@ -28,6 +28,11 @@ _PROCESSORS = frozenset({"x86_64", "AMD64", "arm64", "aarch64"})  # LLVM can jum
 def available() -> bool:
     """Whether numba is installed, and the processor one that the machine was made for."""
     return platform.machine() in _PROCESSORS and find_spec("numba") is not None
+
+
+def is_loaded() -> bool:
+    """Whether the machine has been loaded, so that another program costs next to nothing."""
+    return _machine.cache_info().currsize > 0
 
 
 class Tape:

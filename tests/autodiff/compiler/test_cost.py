@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodiff import compile
+from autodiff import compile, exp
 from autodiff.compiler import cost
 from autodiff.compiler.passes import simplify
 from autodiff.compiler.reroll import reroll
@@ -45,6 +45,7 @@ def test_without_numba_there_is_no_choice_and_nothing_is_counted(monkeypatch):
 
 def test_a_long_chain_goes_to_the_tape_without_being_rerolled(monkeypatch):
     monkeypatch.setattr(cost, "available", lambda: True)
+    monkeypatch.setattr(cost, "is_loaded", lambda: True)
     program = recorded(*EXAMPLES["newton"])
     assert cost.choose(program, cost.least_operations(program), unasked, 1) == "numba"
 
@@ -61,6 +62,16 @@ def test_what_is_foretold_decides_as_the_count_does(batch, monkeypatch):
         )
 
 
+def test_numba_is_loaded_only_where_that_pays(monkeypatch):
+    """Nine operations gain some microseconds on the tape; to load it takes half a second."""
+    monkeypatch.setattr(cost, "available", lambda: True)
+    short, long = (recorded(f, 0.7, EXAMPLES["newton"][2]) for f in (lambda a, x: a * exp(-x) + x, newton))
+    for loaded, chosen in ((False, "numpy"), (True, "numba")):
+        monkeypatch.setattr(cost, "is_loaded", lambda loaded=loaded: loaded)
+        assert cost.choose(short, cost.least_operations(short), lambda: 9, 1) == chosen
+        assert cost.choose(long, cost.least_operations(long), lambda: 56, 1) == "numba"
+
+
 def test_large_batches_of_networks_run_as_blocks(monkeypatch):
     monkeypatch.setattr(cost, "available", lambda: True)
     program = recorded(*EXAMPLES["mlp"])
@@ -70,8 +81,9 @@ def test_large_batches_of_networks_run_as_blocks(monkeypatch):
 
 def test_irregular_code_runs_on_the_tape_and_can_still_be_drawn_as_blocks():
     pytest.importorskip("numba")
-    fast = compile(newton)
     x = np.abs(np.random.default_rng(1).normal(size=1))
+    compile(newton, backend="numba").grad(0.7, x)  # now it is loaded
+    fast = compile(newton)
     fast.value_and_grad(0.7, x)
     entry = fast._entry((0.7, x), {})[0]
     assert entry.backends.chosen(1) == "numba"
