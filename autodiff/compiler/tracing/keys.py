@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,8 @@ def _collect_other(x: Any, found: list[Any], key: list[Any]) -> None:
             collect(part, found, key)
     elif isinstance(x, STATIC):
         key += (kind, x)
+    elif isinstance(x, np.ma.MaskedArray):
+        raise is_masked("an argument")
     elif isinstance(x, np.generic | np.ndarray):
         found.append(x)
         key += (x.shape, x.dtype)
@@ -124,10 +127,11 @@ def collect_batch(x: Any, axis: Any, found: list[Any], key: list[Any], name: str
     if axis is None:
         collect(x, found, key)
         return
+    given = x
+    if isinstance(axis, dict | list | tuple):
+        _collect_tree(x, axis, found, key, name)
+        return
     if type(x) is not np.ndarray:
-        if isinstance(axis, dict | list | tuple):
-            _collect_tree(x, axis, found, key, name)
-            return
         if isinstance(x, STATIC):
             key += (type(x), x)
             return
@@ -140,7 +144,7 @@ def collect_batch(x: Any, axis: Any, found: list[Any], key: list[Any], name: str
         x = as_batch(x, name)
     if not -x.ndim <= axis < x.ndim:
         raise TraceError(
-            f"{name} varies from example to example along axis {axis} (in_axes), and was given {describe(x)}; give one"
+            f"{name} varies from example to example along axis {axis} (in_axes), and was given {describe(given)}; give one"
             " entry per example, or None for it in in_axes where all examples share it"
         )
     found.append(x)
@@ -172,14 +176,30 @@ def all_numbers(x: Any) -> bool:
 
 
 def as_batch(x: Any, name: str) -> Any:
-    """Nested lists, a Tensor or a data frame as an array of numbers."""
+    """Nested lists, a Tensor or a data frame as an array of numbers.
+
+    Raises:
+        TraceError: it is something else.
+    """
+    if isinstance(x, np.ma.MaskedArray):
+        raise is_masked(name)
+    if isinstance(x, set | frozenset | Iterator):
+        raise TraceError(f"{name} is to hold numbers in an order, and was given {describe(x)}; write list(...)")
     try:
         array = x._held if isinstance(x, Node) else np.asarray(_plain(x))
     except (TypeError, ValueError) as error:
         raise TraceError(f"{name} has one entry per example, all of one shape; given {str(x)[:60]}: {error}") from error
-    if np.ndim(array) and array.dtype.kind not in REAL:
-        raise TraceError(f"{name} is to hold numbers, and has {describe(x)} of {array.dtype}")
+    if array.dtype.kind not in REAL:
+        raise TraceError(f"{name} is to hold numbers, and was given {describe(x)} ({array.dtype})")
     return np.asarray(array)
+
+
+def is_masked(name: str) -> TraceError:
+    """An array hides some of its entries."""
+    return TraceError(
+        f"{name} is a masked array, and compiled functions compute with all entries; write .filled(0.0), and let the"
+        " function multiply by an argument of zeros and ones"
+    )
 
 
 def _plain(x: Any) -> Any:

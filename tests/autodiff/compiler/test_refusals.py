@@ -834,3 +834,34 @@ def test_a_number_is_not_looked_up_by_its_identity(look_up):
 def test_two_numbers_are_not_compared_by_their_identity(compare):
     with pytest.raises(TraceError, match="compared by =="):
         compile(lambda w, x: w * x[0] * (2.0 if compare(x) else 1.0))(2.0, [[1.0, 1.0], [1.0, 2.0]])
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        (
+            3.0,
+            r"x varies from example to example along axis 0 \(in_axes\), and was given the float 3.0; give one entry",
+        ),
+        ([1.0, None], r"x\[0\] varies from example to example along axis 0 \(in_axes\), and was given the float 1.0"),
+        ((i for i in (1.0, 2.0)), r"x is to hold numbers in an order, and was given the generator .*; write list\("),
+        ({1.0, 2.0}, r"x is to hold numbers in an order, and was given the set \{1.0, 2.0\}; write list\("),
+        (np.ma.array([1.0, 2.0], mask=[0, 1]), r"x is a masked array, and compiled .* write .filled\(0.0\)"),
+        (object(), r"x is to hold numbers, and was given the object"),
+        ([[1.0], [2.0, 3.0]], r"x has one entry per example, all of one shape; given \[\[1.0\], \[2.0, 3.0\]\]"),
+    ],
+)
+def test_what_is_no_batch(batch, message):
+    with pytest.raises(autodiff.TraceError, match=message):
+        compile(lambda w, x: w * x)(2.0, batch)
+
+
+def test_an_array_where_in_axes_has_a_structure():
+    fast = compile(lambda w, x: w * x[0], in_axes=(None, [0, 0]))
+    with pytest.raises(autodiff.TraceError, match=r"in_axes has \[0, 0\] for x, which has another structure"):
+        fast(2.0, np.ones((2, 3)))
+
+
+def test_masked_parameters():
+    with pytest.raises(autodiff.TraceError, match="masked array"):
+        compile(lambda w, x: w[0] * x)(np.ma.array([1.0, 2.0], mask=[0, 1]), np.ones(3))
