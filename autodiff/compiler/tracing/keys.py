@@ -144,8 +144,8 @@ def collect_batch(x: Any, axis: Any, found: list[Any], key: list[Any], name: str
         x = as_batch(x, name)
     if not -x.ndim <= axis < x.ndim:
         raise TraceError(
-            f"{name} varies from example to example along axis {axis} (in_axes), and was given {describe(given)}; give one"
-            " entry per example, or None for it in in_axes where all examples share it"
+            f"{name} varies from example to example along axis {axis} (in_axes), and was given {describe(given)}; give"
+            " one entry per example, or None for it in in_axes where all examples share it"
         )
     found.append(x)
     key.append(axis)

@@ -846,7 +846,7 @@ def test_two_numbers_are_not_compared_by_their_identity(compare):
         ([1.0, None], r"x\[0\] varies from example to example along axis 0 \(in_axes\), and was given the float 1.0"),
         ((i for i in (1.0, 2.0)), r"x is to hold numbers in an order, and was given the generator .*; write list\("),
         ({1.0, 2.0}, r"x is to hold numbers in an order, and was given the set \{1.0, 2.0\}; write list\("),
-        (np.ma.array([1.0, 2.0], mask=[0, 1]), r"x is a masked array, and compiled .* write .filled\(0.0\)"),
+        (np.ma.array([1.0, 2.0], mask=[0, 1]), r"is a masked array, and compiled .* write .filled\(0.0\)"),
         (object(), r"x is to hold numbers, and was given the object"),
         ([[1.0], [2.0, 3.0]], r"x has one entry per example, all of one shape; given \[\[1.0\], \[2.0, 3.0\]\]"),
     ],
