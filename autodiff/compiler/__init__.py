@@ -9,5 +9,6 @@ In the order in which a function passes through them:
 - ``numpy_backend`` (of ``replay``) runs array programs; ``numba_backend`` (of ``tape``) programs of single numbers, as
   they are; ``reference`` does it slowly and plainly. ``binding`` and ``backends`` put them beside arrays of arguments,
   ``cost`` chooses.
-- ``calling`` takes the arguments of a call to them, and what they answer back.
+- ``calling`` takes the arguments of a call to them, and what they answer back; its ``traced`` and ``sessions`` are for
+  a training loop, which keeps the numbers of the parameters itself.
 """

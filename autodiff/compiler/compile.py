@@ -51,8 +51,9 @@ def compile(
         A function of the same arguments, whose results are plain numbers and arrays: there is no graph to call
         ``.backward()`` on. Its methods are called with the arguments too. For training: ``backward``, which adds the
         gradient of the mean loss to ``.grad`` of the Values among the parameters, or ``value_and_grad``, which returns
-        it, as for parameters that are plain numbers. Also ``grad`` and ``vjp``; to read, ``program`` (what was traced)
-        and ``blocks`` (what was found in it; ``blocks(...).graph()`` is drawn); and ``cache_info``.
+        it, as for parameters that are plain numbers; ``traced``, for a loop that keeps the numbers of a model in an
+        array of its own. Also ``grad`` and ``vjp``; to read, ``program`` (what was traced) and ``blocks`` (what was
+        found in it; ``blocks(...).graph()`` is drawn); and ``cache_info``.
 
     What the function reaches otherwise: Values and Tensors are read at every call; numbers, lists, arrays, settings of
     objects, the environment and context variables are compared at every call, and where one has changed the function is

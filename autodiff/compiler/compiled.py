@@ -15,6 +15,7 @@ from autodiff.compiler import options
 from autodiff.compiler.calling.checking import check
 from autodiff.compiler.calling.scalar_entry import ScalarEntry
 from autodiff.compiler.calling.tensor_entry import TensorEntry
+from autodiff.compiler.calling.traced import Traced
 from autodiff.compiler.collector import collector_resting
 from autodiff.compiler.program import Program
 from autodiff.compiler.tracing.arguments import Run, Tree, check_none_is_lost
@@ -127,6 +128,21 @@ class Compiled:
         self._needs_a_number(entry)
         return entry.accumulate(found, self._reduces)
 
+    def traced(self, *args: Any, **kwargs: Any) -> Traced:
+        """The function as it is traced for these arguments: for who keeps the numbers of its parameters himself.
+
+        The same object as long as nothing has changed that the function reaches; see :class:`Traced`.
+
+        Raises:
+            TraceError: the function cannot be compiled.
+            TypeError: an argument is neither an array, a number nor a model.
+        """
+        entry, _ = self._entry(args, kwargs)
+        if entry.traced is None:
+            with self._lock:
+                entry.traced = entry.traced or Traced(entry)
+        return entry.traced  # type: ignore[no-any-return]
+
     # ── what was compiled ────────────────────────────────────────────────────────────────────────────
     def program(self, *args: Any, **kwargs: Any) -> Program:
         """The program for these arguments, traced if need be: print it, or draw its ``graph()``."""
@@ -199,7 +215,7 @@ class Compiled:
             entry = self._known(whole)
             if entry is None:
                 with collector_resting():
-                    entry = self._traced(whole, args, kwargs, modes, found)
+                    entry = self._trace(whole, args, kwargs, modes, found)
             self._entries.move_to_end(whole)
             self._last = key, entry
             return entry, found
@@ -234,7 +250,7 @@ class Compiled:
             ) from None
         key += (type(x), repr(x) if isinstance(x, float | complex | tuple) else x, x if isinstance(x, tuple) else 0)
 
-    def _traced(
+    def _trace(
         self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], modes: tuple[Any, ...], found: list[Any]
     ) -> Any:
         starts = [0, 0]
@@ -351,7 +367,7 @@ class _Method:
         return partial(found, self._instance) if name in _CALLS else found
 
 
-_CALLS = ("value_and_grad", "grad", "vjp", "backward", "program", "blocks")
+_CALLS = ("value_and_grad", "grad", "vjp", "backward", "traced", "program", "blocks")
 
 
 def _kind_of(x: Any) -> type:

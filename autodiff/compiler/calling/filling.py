@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from operator import attrgetter
 from typing import Any
@@ -31,7 +31,7 @@ class Filler:
             else:
                 self.arrays.append((k, target))
 
-    def __call__(self, found: list[Any]) -> None:
+    def __call__(self, found: Sequence[Any]) -> None:
         """Copy what was given at a call."""
         for k, target in self.arrays:
             target[...] = found[k]

@@ -34,6 +34,8 @@ class ScalarEntry:
         program: simplified; its shared leaves are the vector P, its varying leaves the rows of the matrix X.
         trace: the function's run on one example.
         trees: the structure of each argument.
+        places, captured: where each run, and what the function reaches by itself, stands in P (or in the rows of X).
+        traced: what is shown of it to others, when somebody has asked.
     """
 
     def __init__(self, trace: Trace, trees: list[Tree], backend: str, dtype: Any) -> None:
@@ -43,8 +45,11 @@ class ScalarEntry:
         self.batched = [(k, run.axis, run.text) for k, run in enumerate(self.runs) if run.axis is not None]
         self.backends = Backends(self.program, backend, dtype)
         self.runners: dict[Any, ScalarRunner] = {}
+        self.traced: Any = None
         self.build = layout(trace.returned, merge=True)
         self.returns_a_number = isinstance(trace.returned, Node)
+        self.places = [slice(run.start, run.stop) for run in self.runs]
+        self.captured = slice(len(self.program.shared) - len(trace.captured), None)
         self._spread: Backends | None = None
 
     @property

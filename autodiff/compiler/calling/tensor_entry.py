@@ -31,6 +31,8 @@ class TensorEntry:
         program: simplified; its shared leaves are arrays.
         trace: the function's run.
         trees: the structure of each argument.
+        places, captured: the leaves of each run, and those that the function reaches by itself, in their order.
+        traced: what is shown of it to others, when somebody has asked.
     """
 
     def __init__(self, trace: Trace, trees: list[Tree], backend: str, dtype: Any) -> None:
@@ -40,6 +42,7 @@ class TensorEntry:
         self.program = simplify(trace.program)
         self.runs = [run for tree in trees for run in tree.runs]
         self.runners: dict[Any, TensorRunner] = {}
+        self.traced: Any = None
         self.returns_a_number = isinstance(trace.returned, Node) and np.size(trace.returned._held) == 1
         self.build = layout(trace.returned, merge=False)
         self.samples: list[Any] = [np.asarray(x) for x in self.program.example or ()]
