@@ -7,23 +7,26 @@ From then on batches run through them, and the model is not called any more.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import autodiff
 from autodiff import Node, Tensor, TraceError, Value
-from autodiff.compiler.program import Program
 from autodiff.context import current
 from autodiff.hooks import has_hooks
 from nn.lookup import Function
 from nn.losses import LOSSES, cross_entropy, nll
 from nn.losses.classes import cross_entropy_to_the_last_digit
+
+if TYPE_CHECKING:
+    from autodiff.compiler.calling.sessions import Session
+    from autodiff.compiler.calling.traced import Traced
 
 KEPT = 8  # structures of a model that changes while it is trained, such as one whose settings a callback moves
 CHUNK = 256  # rows at a time where nothing is learnt
@@ -60,6 +63,49 @@ def kept(outputs: Any) -> Any:
     return outputs
 
 
+def traced(compiled: Any, X: NDArray[Any], known: dict[Any, Any], make: Callable[[Traced], Any], most: int) -> Any:
+    """A compiled model as it is now, for input such as this, as ``make`` makes it of its trace.
+
+    Args:
+        compiled: a function of ``autodiff.compile``.
+        X: the input.
+        known: what was made before, by trace; at ``most`` so many.
+
+    Raises:
+        RefusedError: a trace cannot capture what it does, or somebody wants to see every operation.
+    """
+    if current()[2] is not None:
+        raise RefusedError(TraceError("every operation is observed here, so that each has to be computed"), [])
+    with keeping() as outputs:
+        try:
+            trace = compiled.traced(X)
+            return remembered(known, trace, lambda: make(trace), most)
+        except Exception as error:  # an error of the model itself comes again where it goes eagerly
+            raise RefusedError(error, outputs) from error
+
+
+def remembered(known: dict[Any, Any], key: Any, make: Callable[[], Any], most: int) -> Any:
+    """What is known for a key; else it is made. No more than ``most`` are kept."""
+    found = known.get(key)
+    if found is None:
+        found = make()
+        if len(known) >= most:
+            known.clear()
+        known[key] = found
+    return found
+
+
+def check_hooks(parameters: list[Any]) -> None:
+    """See that nobody waits for the gradient of a parameter.
+
+    Raises:
+        RefusedError: one has a hook.
+    """
+    for p in parameters:
+        if has_hooks(p):
+            raise RefusedError(TraceError(f"{p.name()} has a gradient hook, which would not be called"), [])
+
+
 class Forward:
     """What a model of single numbers gives for rows.
 
@@ -80,72 +126,61 @@ class Forward:
 
         # Not the tape of numba: a network is quick as blocks, and a first training would wait for its machine.
         self._compiled = autodiff.compile(forward, in_axes=0, of=Value, backend="numpy", maxsize=KEPT)
-        self._traced: dict[Any, Traced] = {}
+        self._models: dict[Any, RowModel] = {}
 
-    def traced(self, X: NDArray[Any]) -> Traced:
+    def traced(self, X: NDArray[Any]) -> RowModel:
         """The model as it is now, for rows such as these.
 
         Raises:
             RefusedError: a trace cannot capture what it does, or somebody wants to see every operation.
         """
-        if current()[2] is not None:
-            raise RefusedError(TraceError("every operation is observed here, so that each has to be computed"), [])
         before = random.getstate(), np.random.get_state()
-        with keeping() as outputs:
-            try:
-                entry, _ = self._compiled._entry((X,), {})
-            except Exception as error:  # an error of the model itself comes again where it goes eagerly
-                if not outputs:
-                    random.setstate(before[0])
-                    np.random.set_state(before[1])
-                raise RefusedError(error, outputs) from error
-        traced = self._traced.get(entry)
-        if traced is None:
-            if len(self._traced) >= KEPT:
-                self._traced.clear()
-            traced = self._traced[entry] = Traced(entry)
-        return traced
+        try:
+            model: RowModel = traced(self._compiled, X, self._models, RowModel, KEPT)
+        except RefusedError as refused:
+            if not refused.outputs:
+                random.setstate(before[0])
+                np.random.set_state(before[1])
+            raise
+        return model
 
     def outputs(self, X: NDArray[Any]) -> NDArray[Any]:
         """The outputs for rows, of shape (n,) or (n, outputs)."""
         return self.traced(X).outputs(X)
 
 
-class Traced:
-    """A model as it was traced: which parameters it has, and its batches.
+class RowModel:
+    """A model of single numbers as it was traced.
 
     Attributes:
         parameters: the leaves that it computes with.
-        single: whether it gives one Value, not a list.
         switches: whether it may do something else where it is switched to evaluation.
     """
 
-    def __init__(self, entry: Any) -> None:
-        self.entry = entry
-        outputs = entry.trace.returned
-        self.single = isinstance(outputs, Node)
-        if not self.single and any(isinstance(part, list | tuple) for part in outputs):
-            raise RefusedError(
-                TraceError("the model gives nested lists for a row; expected a Value or a list"), [outputs]
-            )
-        self.parameters: list[Any] = list(entry.trace.captured)
+    def __init__(self, trace: Traced) -> None:
+        outputs = trace.returned
+        if not isinstance(outputs, Node) and any(isinstance(part, list | tuple) for part in outputs):
+            raise TraceError("the model gives nested lists for a row; expected a Value or a list")
+        self._trace = trace
+        self.parameters = trace.parameters
+        self.switches = not _DYNAMIC.isdisjoint(trace.names)
         self._carried = [p.requires_grad for p in self.parameters]
-        self._count = 1 if self.single else len(outputs)
-        self._reached: dict[tuple[int, ...], Any] = {}
-        self.switches = not _DYNAMIC.isdisjoint(entry.trace.guards.names)
-        self._batches: dict[tuple[int, bool], Batch] = {}
+        self._trained: dict[tuple[int, ...] | None, Any] = {}
+        self._sessions: dict[tuple[int, bool], Session] = {}
 
-    def trained(self, outputs: Sequence[int] | None = None) -> Any:
+    def numbers(self) -> NDArray[Any]:
+        """What the parameters hold now."""
+        numbers: NDArray[Any] = self._trace.numbers()
+        return numbers
+
+    def trained(self, outputs: list[int] | None = None) -> Any:
         """Which parameters a gradient flows to from these outputs, or from all: their places, as an index."""
-        key = tuple(range(self._count) if outputs is None else outputs)
-        if key not in self._reached:
-            program = self.entry.program
-            leaves = zip(program.shared, self._carried, strict=True)
-            found = reached(program, key)
-            places = [i for i, (leaf, carries) in enumerate(leaves) if carries and leaf in found]
+        key = None if outputs is None else tuple(outputs)
+        if key not in self._trained:
+            places = [i for i in self._trace.reached(outputs) if self._carried[i]]
             every = len(places) == len(self.parameters)
-            self._reached[key] = slice(0, len(places)) if every else np.array(places, np.intp)
-        return self._reached[key]
+            self._trained[key] = slice(0, len(places)) if every else np.array(places, np.intp)
+        return self._trained[key]
 
     def check(self) -> bool:
         """Whether the parameters carry gradients as they did, and none has a hook, which would not be called.
@@ -153,61 +188,27 @@ class Traced:
         Raises:
             RefusedError: one has a hook, or holds a number other than a float.
         """
+        check_hooks(self.parameters)
         for p in self.parameters:
-            if has_hooks(p):
-                raise RefusedError(TraceError(f"{p.name()} has a gradient hook, which would not be called"), [])
             if type(p.data) is not float:
                 raise RefusedError(
                     TraceError(f"{p.name()} is {p.data!r}, and what is compiled computes with floats"), []
                 )
         return [p.requires_grad for p in self.parameters] == self._carried
 
-    def numbers(self) -> NDArray[Any]:
-        """What the parameters hold now."""
-        return np.array([p.data for p in self.parameters], float)
-
-    def batch(self, rows: int, gradients: bool = True) -> Batch:
-        """The model for so many rows at a time."""
-        found = self._batches.get((rows, gradients))
-        if found is None:
-            if len(self._batches) >= KEPT:
-                self._batches.clear()
-            found = self._batches[rows, gradients] = Batch(self, rows, gradients)
-        return found
+    def session(self, rows: int, gradients: bool = True) -> Session:
+        """The model beside arrays of its own, for so many rows at a time."""
+        session: Session = remembered(
+            self._sessions, (rows, gradients), lambda: self._trace.session(rows, gradients=gradients), KEPT
+        )
+        return session
 
     def outputs(self, X: NDArray[Any], numbers: NDArray[Any] | None = None) -> NDArray[Any]:
         """The outputs for any number of rows."""
         numbers = self.numbers() if numbers is None else numbers
-        parts = []
-        for start in range(0, len(X), CHUNK):
-            rows = X[start : start + CHUNK]
-            parts.append(self.batch(len(rows), False).forward(rows, numbers))
+        chunks = [X[start : start + CHUNK] for start in range(0, len(X), CHUNK)]
+        parts = [self.session(len(rows), gradients=False).forward(numbers, rows) for rows in chunks]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-class Batch:
-    """A traced model beside arrays of its own, for one number of rows."""
-
-    def __init__(self, traced: Traced, rows: int, gradients: bool) -> None:
-        self._traced = traced
-        self._bound = traced.entry.runner("vjp" if gradients else "none").new(rows)
-
-    def forward(self, X: NDArray[Any], numbers: NDArray[Any]) -> NDArray[Any]:
-        """The outputs, of shape (n,) or (n, outputs)."""
-        bound = self._bound
-        bound.filler([X])
-        bound.tail[:] = numbers
-        bound.machine.forward()
-        outputs = bound.machine.outputs
-        return outputs[0].copy() if self._traced.single else np.ascontiguousarray(outputs.T)
-
-    def pull(self, gradient: NDArray[Any]) -> NDArray[Any]:
-        """From d loss / d outputs to d loss / d number, for every parameter."""
-        machine = self._bound.machine
-        machine.seed[...] = gradient.T
-        machine.backward()
-        found: NDArray[Any] = machine.dP[len(machine.dP) - len(self._traced.parameters) :]
-        return found
 
 
 # ── losses of outputs that are arrays ────────────────────────────────────────────────────────────────
@@ -250,14 +251,3 @@ def gradients_of(leaves: list[Any]) -> tuple[NDArray[Any], list[int]]:
     seen = [k for k, column in enumerate(zip(*rows, strict=True)) if any(x is not None for x in column)]
     array = np.array([[0.0 if x is None else x for x in row] for row in rows])
     return array[:, 0] if isinstance(leaves[0], Node) else array, seen
-
-
-def reached(program: Program, outputs: Sequence[int]) -> set[int]:
-    """The values of a program that a gradient flows to from these of its outputs."""
-    found = {program.outputs[k] for k in outputs} - set(program.stopped)
-    stack = list(found)
-    while stack:
-        fresh = set(program.args[stack.pop()]) - found - program.stopped
-        found |= fresh
-        stack += fresh
-    return found

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 import autodiff
 from autodiff import Tensor, TraceError
-from autodiff.compiler.numpy_backend import Replay
-from autodiff.context import current
-from autodiff.hooks import has_hooks
 from nn.checks import head
-from nn.training.compiled import RefusedError, keeping, kept, reached
+from nn.training.compiled import RefusedError, check_hooks, kept, traced
+
+if TYPE_CHECKING:
+    from autodiff.compiler.calling.traced import Traced
 
 KEPT = 4  # shapes of batches: whole ones and the last, and others where a callback changes the model
 
@@ -22,6 +21,7 @@ KEPT = 4  # shapes of batches: whole ones and the last, and others where a callb
 class ArrayForward:
     """What a model of arrays gives for batches.
 
+    >>> import numpy as np
     >>> from nn import Dense
     >>> model, X = Dense(2, 3, seed=0), np.ones((5, 2))
     >>> batch = ArrayForward(model).batch(X)
@@ -37,77 +37,47 @@ class ArrayForward:
             return kept(model(x))
 
         self._compiled = autodiff.compile(forward, in_axes=None, of=Tensor, maxsize=KEPT)
-        self._batches: dict[Any, ArrayBatch] = {}
+        self._models: dict[Any, ArrayModel] = {}
 
-    def batch(self, X: NDArray[Any]) -> ArrayBatch:
+    def batch(self, X: NDArray[Any]) -> ArrayModel:
         """The model as it is now, for batches of this shape.
 
         Raises:
             RefusedError: a trace cannot capture what it does, or somebody wants to see every operation or gradient.
         """
-        if current()[2] is not None:
-            raise RefusedError(TraceError("every operation is observed here, so that each has to be computed"), [])
         for module in self._restless:
             if module.training and getattr(module, "p", None) != 0:
                 what = f"{head(module)} draws random numbers or keeps averages in training"
                 raise RefusedError(TraceError(f"{what}, which the replay of a trace would not do"), [])
-        with keeping() as outputs:
-            try:
-                entry, _ = self._compiled._entry((X,), {})
-                batch = self._batches.get(entry)
-                if batch is None:
-                    if len(self._batches) >= KEPT:
-                        self._batches.clear()
-                    batch = self._batches[entry] = ArrayBatch(entry)
-            except Exception as error:  # an error of the model itself comes again where it goes eagerly
-                raise RefusedError(error, outputs) from error
-        for p in batch.parameters:
-            if has_hooks(p):
-                raise RefusedError(TraceError(f"{p.name()} has a gradient hook, which would not be called"), [])
+        batch: ArrayModel = traced(self._compiled, X, self._models, ArrayModel, KEPT)
+        check_hooks(batch.parameters)
         return batch
 
 
-class ArrayBatch:
-    """A traced model beside arrays of its own, for batches of one shape.
+class ArrayModel:
+    """A model of arrays as it was traced, for batches of one shape.
 
     Attributes:
         parameters: the leaves that it computes with.
         carried: which of them carried a gradient when it was traced.
     """
 
-    def __init__(self, entry: Any) -> None:
-        outputs, program = entry.trace.returned, entry.program
-        if not isinstance(outputs, Tensor) or not outputs.ndim:
+    def __init__(self, trace: Traced) -> None:
+        if not isinstance(trace.returned, Tensor) or not trace.returned.ndim:
             raise TraceError("the model gives no Tensor with an output for each sample")
-        self.parameters: list[Any] = list(entry.trace.captured)
+        self.parameters = trace.parameters
         self.carried = [p.requires_grad for p in self.parameters]
-        found = reached(program, [0])
-        self._arrays = [np.array(sample) for sample in entry.samples]
-        leaves = dict(zip(program.shared, self._arrays, strict=True))
-        self._moved = []  # parameters beside the arrays for their gradients
-        gradients = {}
-        for number, p in zip(program.shared[1:], self.parameters, strict=True):
-            if p.requires_grad and number in found:
-                gradients[number] = np.zeros_like(p.data)
-                self._moved.append((p, gradients[number]))
-        self._seed = np.ones_like(outputs.data)
-        with np.errstate(all="ignore"):
-            self._replay = Replay(program, leaves, gradients, [self._seed])
+        self._trace, self._session = trace, trace.session()
 
     def forward(self, X: NDArray[Any]) -> NDArray[Any]:
         """The outputs."""
-        np.copyto(self._arrays[0], X)
-        for array, p in zip(self._arrays[1:], self.parameters, strict=True):
-            np.copyto(array, p.data)
-        self._replay.forward()
-        outputs: NDArray[Any] = self._replay.outputs[0].copy()
+        outputs: NDArray[Any] = self._session.forward(self._trace.numbers(), X)
         return outputs
 
     def pull(self, gradient: NDArray[Any]) -> list[tuple[Any, NDArray[Any]]]:
-        """From d loss / d outputs to each parameter with its gradient, in arrays that are new."""
-        self._seed[...] = gradient
-        self._replay.backward()
-        return [(p, found.copy()) for p, found in self._moved]
+        """From d loss / d outputs to each parameter that one flows to, with its gradient, in arrays that are new."""
+        gradients = zip(self.parameters, self._session.pull(gradient), strict=True)
+        return [(p, found.copy()) for p, found in gradients if found is not None]
 
 
 def _modules(model: Any) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from nn.training.compiled import Traced
+from nn.training.compiled import RowModel
 
 
 class Held:
@@ -19,7 +19,7 @@ class Held:
         moved: whether the Values have other numbers by now.
     """
 
-    def __init__(self, traced: Traced) -> None:
+    def __init__(self, traced: RowModel) -> None:
         self.traced = traced
         self.numbers = traced.numbers()
         self.gradient: Any = None

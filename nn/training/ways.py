@@ -89,10 +89,10 @@ class OnRows(Eagerly):
         """The same, through the compiled model."""
         X = self.X[rows]
         held = self.held if self.held is not None else self._hold(X)
-        batch = held.traced.batch(len(rows))
+        session = held.traced.session(len(rows))
         if held.steps is None:
             self.training.optimizer.zero_grad()
-        array = batch.forward(X, held.numbers)
+        array = session.forward(held.numbers, X)
         leaves: Any = as_values(array) if self.loss is None else Tensor(array)
         loss = self._loss(leaves, rows)
         self.training.batch_loss = float(loss.data)
@@ -100,7 +100,7 @@ class OnRows(Eagerly):
         gradient, seen = gradients_of(leaves) if self.loss is None else (leaves.grad, None)
         if seen != []:
             where = held.traced.trained(seen)
-            held.gradient = batch.pull(gradient)
+            held.gradient = session.pull(gradient)
             if held.steps is None:
                 held.hand_out(where)
         return leaves

@@ -1,6 +1,9 @@
 """Compiled training: the numbers of eager training, and what becomes of models that cannot be compiled."""
 
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -405,6 +408,28 @@ def test_models_that_go_eagerly(make, word):
     assert model.predict(many).shape == (69,)
 
 
+def test_a_row_computed_for_a_trace_that_is_of_no_use_keeps_its_graph():
+    """Lists of lists go eagerly, with the outputs of the first row, and their gradients count."""
+
+    class Nested(Module):
+        def __init__(self):
+            self.w = [Value(0.5), Value(-1.0), Value(2.0)]
+
+        def forward(self, row):
+            return [[self.w[0] * row[0], self.w[1] * row[1]], [self.w[2] * row[0] * row[1]]]
+
+    def loss(outputs, targets):
+        return sum((y - t) ** 2 for row, t in zip(outputs, targets, strict=True) for part in row for y in part)
+
+    results = []
+    for compile in (False, None):
+        model = Nested()
+        history = model.fit(X, X[:, 0], loss=loss, epochs=1, batch_size=23, seed=0, verbose=0, compile=compile)
+        results.append((history, numbers_of(model).tolist()))
+    assert results[0] == results[1]
+    assert "nested lists" in history.eager_because
+
+
 def test_a_choice_by_where_is_compiled():
     class Bent(Module):
         def __init__(self):
@@ -568,7 +593,23 @@ def test_forward_knows_each_structure_once():
     forward = Forward(Network([4, 3, 1], seed=0))
     first = forward.traced(X)
     assert forward.traced(X[:5]) is first
-    assert first.batch(5) is first.batch(5)
+    assert first.session(5) is first.session(5)
+
+
+def test_the_compiler_is_loaded_by_the_first_training_that_needs_it():
+    code = """
+import sys
+import nn
+print(*sorted(name for name in sys.modules if name.startswith(("autodiff.compiler.", "numba", "llvmlite", "casadi"))))
+model = nn.Network([2, 1], seed=0)
+model.fit([[0.0, 1.0]], [1.0], epochs=1, verbose=0, compile=False)
+print(*[name for name in sys.modules if "replay" in name or "numpy_backend" in name])
+model.fit([[0.0, 1.0]], [1.0], epochs=1, verbose=0)
+print("autodiff.compiler.numpy_backend" in sys.modules)
+"""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["autodiff.compiler.compile", "", "True"]
 
 
 def test_training_tells_whether_it_is_compiled():
