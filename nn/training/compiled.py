@@ -7,8 +7,7 @@ From then on batches run through them, and the model is not called any more.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -46,17 +45,6 @@ class RefusedError(Exception):
 _kept: ContextVar[list[Any]] = ContextVar("kept")  # what a model gives while it is traced
 
 
-@contextmanager
-def keeping() -> Iterator[list[Any]]:
-    """The outputs of the models that are called inside by :func:`kept`: also where the trace is refused then."""
-    outputs: list[Any] = []
-    token = _kept.set(outputs)
-    try:
-        yield outputs
-    finally:
-        _kept.reset(token)
-
-
 def kept(outputs: Any) -> Any:
     """The same outputs, remembered. Not where the traced function could reach them: it is to change nothing."""
     _kept.get().append(outputs)
@@ -76,12 +64,15 @@ def traced(compiled: Any, X: NDArray[Any], known: dict[Any, Any], make: Callable
     """
     if current()[2] is not None:
         raise RefusedError(TraceError("every operation is observed here, so that each has to be computed"), [])
-    with keeping() as outputs:
-        try:
-            trace = compiled.traced(X)
-            return remembered(known, trace, lambda: make(trace), most)
-        except Exception as error:  # an error of the model itself comes again where it goes eagerly
-            raise RefusedError(error, outputs) from error
+    outputs: list[Any] = []
+    token = _kept.set(outputs)
+    try:
+        trace = compiled.traced(X)
+        return remembered(known, trace, lambda: make(trace), most)
+    except Exception as error:  # an error of the model itself comes again where it goes eagerly
+        raise RefusedError(error, outputs) from error
+    finally:
+        _kept.reset(token)
 
 
 def remembered(known: dict[Any, Any], key: Any, make: Callable[[], Any], most: int) -> Any:

@@ -63,16 +63,14 @@ class RowSession(Session):
         # Before a pull the caller may change his arrays; until then a session has to have copies.
         self._fill = Filler(runs, machine.P, machine.X, None if gradients else getattr(machine, "borrow", None))
         self._where, self._single = _index(places), entry.returns_a_number
-        self._check_arrays = _Fitting([(run.text, _with_batch(run, batch)) for run in runs])
-        self._check_numbers = _Fitting([("numbers", (len(places),))])
+        self._check = _Fitting([*[(run.text, _with_batch(run, batch)) for run in runs], ("numbers", (len(places),))])
         outputs = machine.seed.shape
         self._check_gradient = _Fitting([("the gradient", outputs[1:] if self._single else outputs[::-1])])
         self._differentiates, self._ready = gradients, False
 
     def forward(self, numbers: Any, *arrays: Any) -> Any:
         """The outputs; see :class:`Session`."""
-        self._check_arrays(arrays)
-        self._check_numbers((numbers,))
+        self._check((*arrays, numbers))
         machine = self._machine
         self._fill(arrays)
         machine.P[self._where] = numbers
@@ -105,9 +103,10 @@ class ArraySession(Session):
         given = [
             (run, arrays[place.start]) for run, place in zip(entry.runs, entry.places, strict=True) if not run.nodes
         ]
-        self._check_arrays = _Fitting([(run.text, array.shape) for run, array in given])
-        self._targets = [array for _, array in given] + [arrays[i] for i in places]
-        self._check_numbers = _Fitting([(f"numbers[{k}]", arrays[i].shape) for k, i in enumerate(places)])
+        inputs = [(run.text, array) for run, array in given]
+        inputs += [(f"numbers[{k}]", arrays[i]) for k, i in enumerate(places)]
+        self._targets = [array for _, array in inputs]
+        self._check = _Fitting([(name, array.shape) for name, array in inputs])
         found = Packed({shared[places[k]]: arrays[places[k]] for k in wanted or ()}).arrays
         self._gradients = [found.get(shared[i]) for i in places]
         self._seeds = None if wanted is None else [np.ones_like(y) for y in entry.outputs]
@@ -118,18 +117,18 @@ class ArraySession(Session):
 
     def forward(self, numbers: Any, *arrays: Any) -> Any:
         """The outputs; see :class:`Session`."""
-        self._check_arrays(arrays)
-        self._check_numbers(numbers)
-        for target, array in zip(self._targets, (*arrays, *numbers), strict=True):
+        given = (*arrays, *numbers)
+        self._check(given)
+        for target, array in zip(self._targets, given, strict=True):
             np.copyto(target, array)
         self._replay.forward()
         self._ready = self._seeds is not None
-        outputs = [y.copy() for y in self._replay.outputs]
-        return outputs[0] if self._single else outputs
+        outputs = self._replay.outputs
+        return outputs[0].copy() if self._single else [y.copy() for y in outputs]
 
     def pull(self, gradient: Any) -> Any:
         """The gradients of the parameters; see :class:`Session`."""
-        gradients = [gradient] if self._single else gradient
+        gradients = (gradient,) if self._single else gradient
         self._check_gradient(gradients)
         if not self._ready:
             raise _not_ready()
