@@ -13,6 +13,7 @@ import numpy as np
 
 from autodiff.compiler import options
 from autodiff.compiler.calling.checking import check
+from autodiff.compiler.calling.leaves import check_leaves
 from autodiff.compiler.calling.scalar_entry import ScalarEntry
 from autodiff.compiler.calling.tensor_entry import TensorEntry
 from autodiff.compiler.calling.traced import Traced
@@ -78,7 +79,7 @@ class Compiled:
         self._reason: str | None = None
 
     # ── calls ────────────────────────────────────────────────────────────────────────────────────────
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """The outputs as plain numbers and arrays: one for each example, or taken together by ``reduction``."""
         if tracing() is not None:
             return self._inlined(args, kwargs)
@@ -86,7 +87,7 @@ class Compiled:
         return entry.call(found, self._reduction)
 
     def value_and_grad(
-        self, *args: Any, argnums: int | Sequence[int] = 0, per_example: bool = False, **kwargs: Any
+        self, /, *args: Any, argnums: int | Sequence[int] = 0, per_example: bool = False, **kwargs: Any
     ) -> tuple[Any, Any]:
         """The output, mean (or sum) over the batch, and its gradient in the structure of the argument.
 
@@ -106,11 +107,11 @@ class Compiled:
             runner = entry.runner(self._reduces, self._wanted(argnums, entry), per_example)
         return runner(found)  # type: ignore[no-any-return]
 
-    def grad(self, *args: Any, argnums: int | Sequence[int] = 0, per_example: bool = False, **kwargs: Any) -> Any:
+    def grad(self, /, *args: Any, argnums: int | Sequence[int] = 0, per_example: bool = False, **kwargs: Any) -> Any:
         """The gradient alone; see :meth:`value_and_grad`."""
         return self.value_and_grad(*args, argnums=argnums, per_example=per_example, **kwargs)[1]
 
-    def vjp(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> tuple[Any, Callable[[Any], Any]]:
+    def vjp(self, /, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> tuple[Any, Callable[[Any], Any]]:
         """The outputs, and ``pull(cotangents)``: the cotangents, in the form of the outputs, times the Jacobian.
 
         Where the function returns a list of Values, the outputs of a batch are an array of shape (batch, outputs).
@@ -118,17 +119,22 @@ class Compiled:
         entry, found = self._entry(args, kwargs)
         return entry.vjp(found, self._wanted(argnums, entry))  # type: ignore[no-any-return]
 
-    def backward(self, *args: Any, **kwargs: Any) -> Any:
+    def backward(self, /, *args: Any, **kwargs: Any) -> Any:
         """The output, mean (or sum) over the batch; its gradient is added to ``.grad`` of the leaves.
 
         What ``loss.backward()`` does in a loop of examples: for Values and models among the arguments, and for those
         that the function reaches otherwise.
+
+        Raises:
+            GraphError: no leaf would receive a gradient, or one that varies from example to example would not.
         """
         entry, found = self._entry(args, kwargs)
         self._needs_a_number(entry)
+        args, kwargs = self._positional(args, kwargs) if kwargs else (args, kwargs)
+        check_leaves(entry, [*args, *(kwargs[name] for name in sorted(kwargs))], found)
         return entry.accumulate(found, self._reduces)
 
-    def traced(self, *args: Any, **kwargs: Any) -> Traced:
+    def traced(self, /, *args: Any, **kwargs: Any) -> Traced:
         """The function as it is traced for these arguments: for who keeps the numbers of its parameters himself.
 
         The same object as long as nothing has changed that the function reaches; see :class:`Traced`.
@@ -144,12 +150,12 @@ class Compiled:
         return entry.traced  # type: ignore[no-any-return]
 
     # ── what was compiled ────────────────────────────────────────────────────────────────────────────
-    def program(self, *args: Any, **kwargs: Any) -> Program:
+    def program(self, /, *args: Any, **kwargs: Any) -> Program:
         """The program for these arguments, traced if need be: print it, or draw its ``graph()``."""
         program: Program = self._entry(args, kwargs)[0].program
         return program
 
-    def blocks(self, *args: Any, **kwargs: Any) -> Any:
+    def blocks(self, /, *args: Any, **kwargs: Any) -> Any:
         """The re-rolled program for these arguments: its ``graph()`` is drawn."""
         return self._entry(args, kwargs)[0].backends.blocks
 

@@ -155,3 +155,9 @@ def test_positions_of_every_kind():
     for both in ((0, 1), [0, -1], range(2)):
         first, second = f.grad(2.0, X, argnums=both)
         assert (first, second.tolist()) == (w, x.tolist())
+
+
+def test_a_parameter_may_be_called_self():
+    fast = compile(lambda self, x: self * x)
+    assert fast(self=2.0, x=X).tolist() == (2.0 * X).tolist()
+    assert fast.grad(self=2.0, x=X) == pytest.approx(X.mean())
