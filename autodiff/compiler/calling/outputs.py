@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from autodiff.compiler.tracing.keys import REAL
+from autodiff.errors import describe
 from autodiff.graph import Node
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -84,3 +87,15 @@ def parts_of(form: Any, given: Any) -> list[tuple[Any, Any]]:
             raise ValueError(f"a cotangent has the form of the output, a {type(form).__name__} of {len(form)}")
         return [pair for f, g in zip(form, given, strict=True) for pair in parts_of(f, g)]
     return [(form, given)]
+
+
+def real_numbers(cotangent: Any) -> NDArray[Any]:
+    """A part of a cotangent as an array.
+
+    Raises:
+        TypeError: it holds no real numbers.
+    """
+    array = np.asarray(cotangent)
+    if array.dtype.kind not in REAL:
+        raise TypeError(f"a cotangent holds real numbers, and was given {describe(cotangent)} ({array.dtype})")
+    return array

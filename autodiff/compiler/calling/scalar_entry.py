@@ -11,7 +11,7 @@ import numpy as np
 
 from autodiff.compiler.backends import Backends
 from autodiff.compiler.calling.filling import Filler
-from autodiff.compiler.calling.outputs import layout, parts_of, reduced, total_of
+from autodiff.compiler.calling.outputs import layout, parts_of, real_numbers, reduced, total_of
 from autodiff.compiler.passes import simplify
 from autodiff.compiler.program import Program
 from autodiff.compiler.replay.lending import LARGE, Loan, Loans
@@ -273,7 +273,7 @@ def _spread_out(entry: ScalarEntry, cotangents: Any, seed: Any) -> None:
     """Cotangents in the form of the outputs, as rows."""
     for at, part in parts_of(entry.build(lambda at: at), cotangents):
         wanted = (*np.shape(at), seed.shape[1])
-        given = np.asarray(part, seed.dtype)
+        given = real_numbers(part)
         given = np.moveaxis(given, 0, -1) if entry.batched and given.ndim else given[..., None]
         if given.shape != wanted:
             shape = (seed.shape[1], *np.shape(at)) if entry.batched else np.shape(at)

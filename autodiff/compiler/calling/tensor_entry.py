@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler.calling.outputs import layout, parts_of
+from autodiff.compiler.calling.outputs import layout, parts_of, real_numbers
 from autodiff.compiler.calling.packing import Packed
 from autodiff.compiler.numpy_backend import Replay
 from autodiff.compiler.passes import simplify
@@ -275,7 +275,7 @@ class _Pull:
             for k, part in parts_of(self._runner.entry.build(lambda k: k), cotangents):
                 if np.shape(part) != bound.seeds[k].shape:
                     raise ValueError(f"the output has shape {bound.seeds[k].shape}, and its cotangent {np.shape(part)}")
-                bound.seeds[k][...] = part
+                bound.seeds[k][...] = real_numbers(part)
             if not self._fresh:
                 bound.replay.forward()
             bound.replay.backward()

@@ -849,3 +849,11 @@ def test_the_check_finds_a_back_end_that_is_wrong(monkeypatch):
     monkeypatch.setattr(Reference, "forward", wrong)
     with pytest.raises(autodiff.TraceError, match=r"output 0 of example 0 is .*, and the compiled function gives"):
         compile(lambda w, x: w * x, backend="reference", check=True)(2.0, Y)
+
+
+@pytest.mark.parametrize("cotangent", [np.array([1.0, 2j]), ["a", "b"], np.array([None, 1.0])])
+def test_a_cotangent_holds_real_numbers(cotangent):
+    for fast, given in ((compile(lambda w, x: w * x), 2.0), (compile(lambda w, x: w * x, of=Tensor), Tensor(2.0))):
+        _, pull = fast.vjp(given, np.ones(2))
+        with pytest.raises(TypeError, match="a cotangent holds real numbers, and was given"):
+            pull(cotangent)
