@@ -14,6 +14,7 @@ import numpy as np
 from autodiff.compiler import options
 from autodiff.compiler.calling.checking import check
 from autodiff.compiler.calling.leaves import check_leaves
+from autodiff.compiler.calling.rerolled import Rerolled
 from autodiff.compiler.calling.scalar_entry import ScalarEntry
 from autodiff.compiler.calling.tensor_entry import TensorEntry
 from autodiff.compiler.calling.traced import Traced
@@ -155,9 +156,16 @@ class Compiled:
         program: Program = self._entry(args, kwargs)[0].program
         return program
 
-    def blocks(self, /, *args: Any, **kwargs: Any) -> Any:
-        """The re-rolled program for these arguments: its ``graph()`` is drawn."""
-        return self._entry(args, kwargs)[0].backends.blocks
+    def blocks(self, /, *args: Any, **kwargs: Any) -> Rerolled:
+        """The re-rolled program for these arguments: print it, or draw its ``graph()``.
+
+        Raises:
+            TraceError: the function computes with Tensors, which are not re-rolled, or cannot be compiled.
+        """
+        entry, found = self._entry(args, kwargs)
+        if isinstance(entry, TensorEntry):
+            raise TraceError(f"{self!r} computes with arrays already, which are not re-rolled; print program(...)")
+        return entry.rerolled(found)  # type: ignore[no-any-return]
 
     @property
     def programs(self) -> list[Program]:

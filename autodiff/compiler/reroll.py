@@ -71,9 +71,15 @@ class Blocks:
         k = program.shared.index(number)
         return (*self.parameters[k].shape, 1) if k in self.columns else self.parameters[k].shape
 
-    def graph(self, batch: int = 1) -> Tensor:
-        """The same as a graph of tensors: to look at, to explain and to draw."""
-        emission = _Emission(self, batch, np.float64)
+    def graph(self, batch: int = 1, P: Any = None, X: Any = None) -> Tensor:
+        """The same as a graph of tensors: to look at, to explain and to draw.
+
+        Args:
+            batch: how many examples.
+            P, X: the parameters, of shape (parameters,), and the inputs, (inputs, batch); by default those of the
+                trace, for all examples.
+        """
+        emission = _Emission(self, batch, np.float64, P, X)
         emission.run()
         return emission.output  # type: ignore[no-any-return]
 
@@ -86,8 +92,9 @@ def reroll(program: Program) -> Blocks:
 class _Emission:
     """The blocks of a placement as tensors, and as the program that was recorded while they were computed."""
 
-    def __init__(self, blocks: Blocks, batch: int, dtype: Any) -> None:
+    def __init__(self, blocks: Blocks, batch: int, dtype: Any, P: Any = None, X: Any = None) -> None:
         self.placement, self.columns, self.batch, self.dtype = blocks.placement, blocks.columns, batch, dtype
+        self.P, self.X = P, X
         self.recorder = Recorder()
         self.names: list[str] = []
         self.parameters: list[Any] = []
@@ -106,9 +113,8 @@ class _Emission:
             name = names.of(index) or ("W" if data.ndim > 1 else "b")
             self.parameters.append(self._leaf(name, data))
         for index in placement.inputs:
-            data = np.repeat(X[index][..., None], self.batch, axis=-1)
             name = names.of(index + len(program.shared)) or "x"
-            self.inputs.append(self._leaf(name, data))
+            self.inputs.append(self._leaf(name, X[index]))
         for leaf in self.parameters:
             recorder.shared(leaf)
         for leaf in self.inputs:
@@ -137,11 +143,13 @@ class _Emission:
         return Tensor(data.astype(self.dtype), label=name.rpartition(".")[2])
 
     def _examples(self) -> tuple[Any, Any]:
-        """The parameters and inputs of the trace, or ones where they are not known."""
+        """The parameters and inputs: those given, those of the trace, or ones where they are not known."""
+        if self.P is not None:
+            return self.P, self.X
         program = self.placement.terms.program
         count = len(program.shared)
         given = program.example if program.example is not None else [1.0] * (count + len(program.varying))
-        return np.array(given[:count], float), np.array(given[count:], float)
+        return np.array(given[:count], float), np.tile(np.array(given[count:], float)[:, None], self.batch)
 
     def _scope(self, block: Block) -> str:
         """What the places of a block's numbers have in common: the layer of its neurons."""
@@ -213,7 +221,11 @@ class _Emission:
             wanted = tuple([n for n, _ in x.axes])
             return whole if wanted == lengths else reshape(whole, (*wanted, whole.shape[-1]))
         if x.block not in self.flat:
-            self.flat[x.block] = whole if whole.ndim == 2 else reshape(whole, (prod(lengths), whole.shape[-1]))
+            flat = whole if whole.ndim == 2 else reshape(whole, (prod(lengths), whole.shape[-1]))
+            self.flat[x.block] = flat
+            # It belongs to what it is a view of, not to the first of several time steps that read from it.
+            flat.scope = whole.scope
+            self.recorder.program.scopes[self.recorder.number(flat)] = whole.scope
         return part(self.flat[x.block], x.first, x.axes)
 
     def _rows(self, x: Operand, shape: tuple[int, ...]) -> Any:

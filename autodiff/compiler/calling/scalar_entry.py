@@ -12,6 +12,7 @@ import numpy as np
 from autodiff.compiler.backends import Backends
 from autodiff.compiler.calling.filling import Filler
 from autodiff.compiler.calling.outputs import layout, parts_of, real_numbers, reduced, total_of
+from autodiff.compiler.calling.rerolled import Rerolled
 from autodiff.compiler.passes import simplify
 from autodiff.compiler.program import Program
 from autodiff.compiler.replay.lending import LARGE, Loan, Loans
@@ -106,12 +107,23 @@ class ScalarEntry:
 
     def evaluated(self, found: list[Any], weights: list[Any]) -> tuple[list[Any], list[Any]]:
         """For one example: each output, and the gradient of their weighted sum by every leaf."""
-        machine, captured = self.backends.bound(1, True, True), self.trace.captured
-        Filler(self.runs, machine.P, machine.X)(found)
-        machine.P[len(machine.P) - len(captured) :] = numbers_of(captured)
+        machine = self.backends.bound(1, True, True)
+        self._fill(machine.P, machine.X, found)
         machine.seed[...] = np.array(weights, float)[:, None]
         machine.run()
         return list(machine.outputs[:, 0]), [*machine.dP, *machine.dX[:, 0]]
+
+    def rerolled(self, found: list[Any]) -> Rerolled:
+        """The blocks beside the numbers of a call."""
+        X = np.ones((self.batch(found), len(self.program.varying))).T
+        P = np.ones(len(self.program.shared))
+        self._fill(P, X, found)
+        return Rerolled(self.backends.blocks, P, X)
+
+    def _fill(self, P: Any, X: Any, found: list[Any]) -> None:
+        """Write the numbers of a call into a vector and a matrix."""
+        Filler(self.runs, P, X)(found)
+        P[len(P) - len(self.trace.captured) :] = numbers_of(self.trace.captured)
 
     def batch(self, found: list[Any]) -> int:
         """How many examples there are.
