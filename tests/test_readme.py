@@ -51,32 +51,35 @@ def two_ways():
     return y, a
 
 
-@compile(in_axes=(None, None, None, 0, 0))
-def one_by_one(W, b, v, x, y):
-    """The loss of a network of three neurons for one example, number by number."""
-    hidden = [tanh(sum((w * xi for w, xi in zip(row, x, strict=True)), bi)) for row, bi in zip(W, b, strict=True)]
-    return (sum(vi * h for vi, h in zip(v, hidden, strict=True)) - y) ** 2
+def neuron_of(weights, bias, inputs):
+    return sum((w * x for w, x in zip(weights, inputs, strict=True)), bias)
 
 
-def network():
-    weights = np.array([[0.5, -1.0], [0.2, 0.8], [-0.7, 0.3]]), np.array([0.1, -0.2, 0.0]), np.array([1.0, -0.5, 0.6])
-    X, y = np.array([[1.0, 2.0], [-0.5, 1.0], [0.3, 0.4], [-1.0, 0.6], [0.2, -1.4]]), np.array([0.5, -0.5, 0, 1, -1])
-    return weights, X, y
+@compile
+def loss_of_one(net, x, y):
+    hidden = [tanh(neuron_of(w, b, x)) for w, b in zip(net["W"], net["b"], strict=True)]
+    return (neuron_of(net["v"], net["c"], hidden) - y) ** 2
+
+
+def three_neurons():
+    net = {
+        "W": np.array([[0.5, -1.0], [0.2, 0.8], [-0.7, 0.3]]),
+        "b": np.array([0.1, -0.2, 0.0]),
+        "v": np.array([1.0, -0.5, 0.6]),
+        "c": 0.3,
+    }
+    X = np.array([[1.0, 2.0], [-0.5, 1.0], [0.3, 0.4], [-1.0, 0.6], [0.2, -1.4]])
+    return net, X, np.array([0.5, -0.5, 0.0, 1.0, -1.0])
 
 
 def number_by_number():
-    """What was traced, on the first example."""
-    weights, X, y = network()
-    loss = one_by_one.program(*weights, X, y).graph()
+    loss = loss_of_one.program(*three_neurons()).graph()
     loss.backward()
     return draw(loss, layout="builtin", direction="LR", title="One example, number by number").svg
 
 
 def rerolled():
-    """What became of it, on five examples."""
-    (W, b, v), X, y = network()
-    program = one_by_one.blocks(W, b, v, X, y).program(len(X))
-    losses = program.graph([W, b[:, None], v[None], X.T, y[None]])
+    losses = loss_of_one.blocks(*three_neurons()).graph(5)
     losses.sum().backward()
     return draw(losses, layout="builtin", direction="LR", title="Re-rolled, on five examples").svg
 
