@@ -274,9 +274,11 @@ class Compiled:
         runs = [run for tree in every for run in tree.runs]
         kind: Any = self._of
         objects = [x for tree in every for x in tree.objects]
+        batch = next((x.shape[r.axis] for r, x in zip(runs, found, strict=True) if r.axis is not None), None)
 
         def example(at: int) -> Example:
-            return Example(trees, named, kind, [_example(run, x, at) for run, x in zip(runs, found, strict=True)])
+            numbers = [_example(run, x, at) for run, x in zip(runs, found, strict=True)]
+            return Example(trees, named, kind, numbers, batch)
 
         trace = Trace(self.__wrapped__, example(0), objects, kind)
         make: Any = ScalarEntry if kind is Value else TensorEntry

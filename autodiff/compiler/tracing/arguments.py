@@ -112,6 +112,7 @@ class Tree:
     """The structure of one argument: its runs, and how to build something of the same form.
 
     Attributes:
+        name: of the argument; static: whether it is a key of the cache, as it is.
         runs: in the order in which :func:`collect` finds them.
         objects: models and static objects, whose attributes the function reaches.
     """
@@ -119,6 +120,7 @@ class Tree:
     def __init__(self, x: Any, name: str, axis: Any, starts: list[int], static: bool = False) -> None:
         self.runs: list[Run] = []
         self.objects: list[Any] = []
+        self.name, self.static = name, static
         self.starts = starts  # where the next shared and the next varying run begin
         self._form = self._fixed(x) if static else self._node(x, name, axis)
 

@@ -218,21 +218,6 @@ def has_hooks(node: Any) -> TraceError:
     )
 
 
-def raised_inside(function: Callable[..., Any], kind: type) -> str:
-    """What to add to an error of the function itself."""
-    shape = (
-        "it sees one example, so what is batched comes without its axis of examples, numbers as Values, and arrays as"
-        " nested lists of them; "
-        if kind.__name__ == "Value"
-        else ""
-    )
-    other = "Tensor" if kind.__name__ == "Value" else "Value"
-    return (
-        f"(while {_name(function)} was traced by compile, on {kind.__name__}s: {shape}for a function of {other}s write"
-        f" compile(..., of={other}))"
-    )
-
-
 def _line() -> Origin:
     """The innermost line of the user's: not of the engine, of Python's library or of a package."""
     frame: FrameType | None = sys._getframe(1)

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from autodiff.compiler.program import Program, Recorder
-from autodiff.compiler.tracing import refusals
+from autodiff.compiler.tracing import advice, refusals
 from autodiff.compiler.tracing.arguments import Run, Tree, numbers_of
+from autodiff.compiler.tracing.called import Argument, Called
 from autodiff.compiler.tracing.guards import Guards
 from autodiff.compiler.tracing.ownership import is_foreign_file
 from autodiff.context import Tracer, enable_grad, observe, silent, traced_by
@@ -36,9 +37,12 @@ class Example:
         shared, varying: the leaves in them, in the order in which a program has them.
         names: of these leaves, as a program has them, and how many of those are of shared ones.
         start: the tick before the first of them was made.
+        called: the same, to be told to a reader; ``batch`` is how many examples there are, if any.
     """
 
-    def __init__(self, trees: list[Tree], named: dict[str, Tree], kind: Any, numbers: list[Any]) -> None:
+    def __init__(
+        self, trees: list[Tree], named: dict[str, Tree], kind: Any, numbers: list[Any], batch: int | None = None
+    ) -> None:
         nodes: dict[bool, list[Any]] = {False: [], True: []}
         names: dict[bool, list[tuple[str, tuple[int, ...]]]] = {False: [], True: []}
         fillings = []
@@ -52,6 +56,9 @@ class Example:
         filled = iter(fillings)
         self.args = [tree.filled(filled) for tree in trees]
         self.kwargs = {name: tree.filled(filled) for name, tree in named.items()}
+        given = [(tree, False, x) for tree, x in zip(trees, self.args, strict=True)]
+        given += [(tree, True, self.kwargs[name]) for name, tree in named.items()]
+        self.called = Called([Argument(*one) for one in given], batch)
         self.shared, self.varying = nodes[False], nodes[True]
         self.names, self.shared_names = names[False] + names[True], len(names[False])
 
@@ -102,7 +109,9 @@ class Trace:
                     raise tracer.refused from error
                 # Not where the call itself failed, for want of an argument.
                 if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
-                    error.add_note(refusals.raised_inside(function, kind))
+                    note = advice.on_error(function, kind, error, example.called)
+                    if note is not None:
+                        error.add_note(note)
                 raise
         if tracer.refused is not None:  # and somebody caught it: what followed was not what the function does
             raise tracer.refused

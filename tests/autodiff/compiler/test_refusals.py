@@ -684,16 +684,13 @@ def test_programs_have_these_names():
 def test_an_error_of_the_function_is_passed_on_with_a_note():
     with pytest.raises(ZeroDivisionError) as caught:
         compile(lambda w, x: w[0] * x / (1 // 0))(W, X)
-    assert "while <lambda> was traced by compile" in caught.value.__notes__[0]
-    with pytest.raises(TypeError) as caught:
-        compile(lambda w, x: w @ x)(np.ones((2, 2)), np.ones((3, 2)))
-    assert "compile(..., of=Tensor)" in caught.value.__notes__[0]
+    assert caught.value.__notes__ == [
+        "<lambda>, while compile traced it, was called with one example: w (shared): a list of 2 Values; x (one of 3):"
+        " one Value"
+    ]
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'x'") as caught:
         compile(lambda w, x: w * x)(1.0)
     assert not hasattr(caught.value, "__notes__")
-    with pytest.raises(TypeError, match="not iterable") as caught:
-        compile(lambda w, x: sum(w[0] * x_i for x_i in x))(W, X)
-    assert "it sees one example" in caught.value.__notes__[0]
 
 
 def test_batches_that_do_not_fit():
