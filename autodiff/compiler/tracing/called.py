@@ -42,10 +42,10 @@ class Argument:
     def told(self, batch: int | None) -> str:
         """Its name, whether it varies, and what it is: ``x (one of 5): a list of 2 Values``."""
         if not self.tree.runs or batch is None:
-            return f"{self.name}: {_what(self.inside)}"
+            return f"{self.name}: {what_it_is(self.inside)}"
         varying = [run.axis is not None for run in self.tree.runs]
         how = f"one of {batch}" if all(varying) else f"in part one of {batch}" if any(varying) else "shared"
-        return f"{self.name} ({how}): {_what(self.inside)}"
+        return f"{self.name} ({how}): {what_it_is(self.inside)}"
 
 
 class Called:
@@ -78,7 +78,7 @@ class Called:
 
     def axes_with(self, mapped: Argument) -> str:
         """What ``in_axes`` is to be so that this argument is mapped over, too: ``in_axes=(0, 0, None)``."""
-        return written([0 if argument is mapped else _axis(argument) for argument in self.arguments])
+        return written([0 if a is mapped else _axis(a) for a in self.arguments if not a.keyword])
 
 
 def written(axes: Sequence[Any]) -> str:
@@ -103,7 +103,8 @@ def _leaves(x: Any) -> Iterator[Node]:
             stack += reversed(thing)
 
 
-def _what(x: Any) -> str:
+def what_it_is(x: Any) -> str:
+    """In a few words: ``a list of 2 Values``."""
     if isinstance(x, Value):
         return "one Value"
     if isinstance(x, Tensor):
@@ -111,7 +112,7 @@ def _what(x: Any) -> str:
     if isinstance(x, list | tuple):
         return f"a {type(x).__name__} of {_entries(x)}"
     if isinstance(x, dict):
-        parts = [f"{key!r} ({_what(part)})" for key, part in list(x.items())[:_MOST]]
+        parts = [f"{key!r} ({what_it_is(part)})" for key, part in list(x.items())[:_MOST]]
         return f"a dict of {', '.join(parts)}{', ...' * (len(x) > _MOST)}"
     plain = x is None or isinstance(x, int | float | str | bytes)
     return repr(x)[:40] if plain else f"a {type(x).__name__}"

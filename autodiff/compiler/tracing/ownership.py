@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from types import FrameType
 from typing import Any
 
 _HERE = os.path.abspath(os.path.join(__file__, *[os.pardir] * 4))  # the folder that holds our packages
@@ -17,6 +18,14 @@ def is_foreign_file(filename: str) -> bool:
     """Whether it belongs to the engine, to Python or to an installed package: what does not change while we look."""
     path = filename if filename.startswith("<") else os.path.abspath(filename)
     return path.startswith(_FOREIGN) or f"{os.sep}site-packages{os.sep}" in path
+
+
+def user_frame() -> FrameType | None:
+    """The innermost frame of the user's: not of the engine, of Python's library or of a package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and is_foreign_file(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
 
 
 def is_ours(filename: str) -> bool:

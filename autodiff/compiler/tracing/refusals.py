@@ -2,47 +2,47 @@
 
 from __future__ import annotations
 
-import sys
+import re
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
-from autodiff.compiler.tracing.ownership import is_foreign_file
+from autodiff.compiler.tracing import lists
+from autodiff.compiler.tracing.called import Called
+from autodiff.compiler.tracing.ownership import user_frame
 from autodiff.errors import TraceError, describe
 from autodiff.origins import Origin, caller
 from autodiff.value import Value
 
 _INSTEAD = (
-    "Write where(condition, a, b) for a choice, maximum(a, b) or minimum(a, b) for the larger or the smaller; what is"
-    " the same for all examples can be a plain number that is named in static_argnums"
+    "Write where(condition, a, b) for a choice, maximum(a, b) or minimum(a, b) for the larger or the smaller (of a"
+    " list: functools.reduce(maximum, xs)); what is the same for all examples can be a plain number that is named in"
+    " static_argnums"
 )
-_CHOICE = f"a trace follows one example, and another may go the other way. {_INSTEAD}"
-_NUMBER = (
-    "a plain number is that of one example, and would be a constant in all others. Compute with the functions of"
-    " autodiff (exp, sqrt, floor, round, ...) instead of those of math and NumPy; what is the same in all calls can be"
-    " a plain number that is named in static_argnums"
+_CHOICE = f"a trace follows {{one}}, and another may go the other way. {_INSTEAD}"
+_COMPUTE = (
+    "Compute with the functions of autodiff (exp, sqrt, floor, round, ...) instead of those of math and NumPy; what is"
+    " the same in all calls can be a plain number that is named in static_argnums"
+)
+_NUMBER = f"a plain number is that of {{one}}, and would be a constant in all others. {_COMPUTE}"
+_READ = (
+    "what is read here is that of this call, and would be a constant in all others; x.shape and len(x) are fixed, and"
+    f" may be read. {_COMPUTE}"
 )
 _SELECT = (
     "name the argument in static_argnums if it is the same for all; else choose by numbers: sum(where(equal(i, k),"
-    " x[k], 0.0) for k in range(len(x))), or give the index one-hot"
+    " x[k], 0.0) for k in range(len(x))), or give the index one-hot: np.eye(k)[labels]"
 )
-_INDEX = f"which entry is read, or how often a loop runs, would be that of one example in all others: {_SELECT}"
+_INDEX = f"which entry is read, or how often a loop runs, would be that of {{one}} in all others: {_SELECT}"
 _WHOLE = (
-    f"a plain number is that of one example, and would be a constant in all others. For an index, {_SELECT}. For a"
+    f"a plain number is that of {{one}}, and would be a constant in all others. For an index, {_SELECT}. For a"
     " number that is rounded there are floor, ceil and round of autodiff"
 )
-_LOOK = f"{_NUMBER}. To look at it, print the node itself; that is done once, while the function is traced"
-_LIST = (
-    "a list of numbers stands where one number goes, or was given to NumPy. An array comes as nested lists of Values,"
-    " and what is batched without its axis of examples. Take the numbers one at a time, as in sum(w * x for w, x in"
-    " zip(ws, xs)); labels for single numbers have the shape (n,), not (n, 1). The first argument is shared by all"
-    " examples, unless in_axes says otherwise: where all arguments are batched, write in_axes=0. What is given by"
-    " keyword only is shared, too"
-)
+_LOOK = "{number}. To look at it, print the node itself; that is done once, while the function is traced"
 _GRADIENT = (
-    "its gradients are plain numbers of one example. Write the loss, and let value_and_grad of the compiled function"
+    "its gradients are plain numbers of {one}. Write the loss, and let value_and_grad of the compiled function"
     " differentiate; for gradients inside a loss use grad(...) or gradients(..., create_graph=True), which make nodes"
 )
 _THREAD = (
@@ -60,7 +60,7 @@ _ADVICE = {
     ),
     "==": (
         "a traced number compared by ==",
-        "a node is equal only to itself, and a trace follows one example. Write equal(a, b) to compare the numbers of"
+        "a node is equal only to itself, and a trace follows {one}. Write equal(a, b) to compare the numbers of"
         " all, and where(equal(a, b), this, that) for a choice; what is the same for all examples can be a plain number"
         " that is named in static_argnums",
     ),
@@ -77,19 +77,51 @@ _ADVICE = {
     ),
     "the text": (
         "computing by the text of a traced number",
-        f"it is the text of one example, to be printed or to stand in a label. {_INSTEAD}",
+        f"it is the text of {{one}}, to be printed or to stand in a label. {_INSTEAD}",
     ),
     "np.": ("a plain answer of NumPy", f"{_CHOICE}; comparisons (x > y) are traced"),
 }
 
+_FIRST = "functools.reduce(minimum, xs)"
+_BUILTINS = {  # which compare, and do not know that they do
+    "max": "Python's max compares. Write maximum(a, b), and of a list functools.reduce(maximum, xs)",
+    "min": f"Python's min compares. Write minimum(a, b), and of a list {_FIRST}",
+    "sorted": (
+        "an order is that of {one}. Write minimum(a, b) and maximum(a, b) for two numbers, functools.reduce(maximum,"
+        f" xs) for the largest of a list and {_FIRST} for the smallest; to have all of them in order, write the"
+        " function with Tensors (of=Tensor), which have sort"
+    ),
+}
 
-def leaves_trace(node: Any, shown: str, how: str) -> TraceError:
+
+def leaves_trace(node: Any, shown: str, how: str, called: Called) -> TraceError:
     """A traced number was about to become a plain one."""
-    what, advice = next((words for start, words in _ADVICE.items() if how.startswith(start)), (None, _NUMBER))
-    if how == "a plain array" and isinstance(node, Value):
-        what, advice = "a list of traced numbers as one number or array", _LIST
-    what = what or "a traced number leaves the graph"
-    return TraceError(f"{what}: {how} of {shown}\n  at {_line()}\n  {advice}")
+    frame = user_frame()
+    line = _origin(frame)
+    what, advice = next((words for start, words in _ADVICE.items() if how.startswith(start)), (None, "{number}"))
+    if how == "bool()":
+        advice = next((words for name, words in _BUILTINS.items() if re.search(rf"\b{name}\(", line.code)), advice)
+    single = isinstance(node, Value)
+    one = "one example" if single else "one call"
+    advice = advice.format(one=one, number=_NUMBER.format(one=one) if single else _READ)
+    if how in ("an index", "int()"):
+        advice = _static(node, called) or advice
+    what, advice = lists.instead(node, how, called, frame) or (what, advice)
+    return TraceError(f"{what or 'a traced number leaves the graph'}: {how} of {shown}\n  at {line}\n  {advice}")
+
+
+def _static(node: Any, called: Called) -> str | None:
+    """What to write where one plain number, the same for all examples, is an index or a count."""
+    held = called.holder(node)
+    if held is None or held[1].axis is not None or held[1].shape:
+        return None
+    argument, run = held
+    own = "" if run.text == argument.name else "give it as an argument of its own, such as n, and "
+    name = "n" if own else run.text
+    return (
+        f'{run.text} is the same for all examples: {own}write compile(..., static_argnames="{name}"), which makes it a'
+        " plain number inside; for each other number the function is traced again"
+    )
 
 
 def assigns_data(node: Any) -> TraceError:
@@ -219,10 +251,10 @@ def has_hooks(node: Any) -> TraceError:
 
 
 def _line() -> Origin:
-    """The innermost line of the user's: not of the engine, of Python's library or of a package."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and is_foreign_file(frame.f_code.co_filename):
-        frame = frame.f_back
+    return _origin(user_frame())
+
+
+def _origin(frame: FrameType | None) -> Origin:
     return Origin(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name) if frame else caller()
 
 

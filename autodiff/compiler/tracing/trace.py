@@ -145,6 +145,7 @@ class _Tracer(Recorder, Tracer):
     def __init__(self, kind: type, example: Example) -> None:
         super().__init__()
         self.kind = kind
+        self.called = example.called
         self.begun, self.start = example.start, 0
         self.depends = bytearray()  # for each value: whether another call may give it another number
         self.captured: list[Node] = []
@@ -213,12 +214,12 @@ class _Tracer(Recorder, Tracer):
             if node.op is None and not node.requires_grad:
                 self.guards.read(node)
                 return
-            raise self._refuse(refusals.leaves_trace(node, self.guards.name_of(node) or node.name(), how))
+            raise self._refuse(refusals.leaves_trace(node, self.guards.name_of(node) or node.name(), how, self.called))
         if self.depends[number]:
             if not node.requires_grad and any(node is x for x in self.captured):  # == between nodes is looked at too
                 self.guards.read(node)
                 return
-            raise self._refuse(refusals.leaves_trace(node, self._shown(number), how))
+            raise self._refuse(refusals.leaves_trace(node, self._shown(number), how, self.called))
 
     def is_of_one_example(self, node: Any) -> bool:
         number = self.numbers.get(node)
