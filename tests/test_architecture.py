@@ -47,7 +47,7 @@ LAYERS = [
 
 # The same inside the compiler. What stands side by side knows nothing of each other, but in one folder.
 COMPILER_LAYERS = [
-    {"autodiff.compiler.program", "autodiff.compiler.collector"},
+    {"autodiff.compiler.program", "autodiff.compiler.collector", "autodiff.compiler.quiet"},
     {"autodiff.compiler.passes", "autodiff.compiler.bound"},
     {"autodiff.compiler.rerolling", "autodiff.compiler.replay", "autodiff.compiler.tape"},
     {

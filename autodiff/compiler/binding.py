@@ -80,6 +80,8 @@ class BoundBlocks(Bound):
             wanted = array.reshape(own.T.shape).T if varies else array.reshape(own.shape)
         else:
             wanted = own
+        if wanted.strides != own.strides:  # along an axis of length 1 they may be anything
+            wanted = own
         if wanted.ctypes.data != borrower.now.ctypes.data:
             self._replay.rebind(borrower.leaf, wanted)
             borrower.now = wanted

@@ -6,6 +6,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
+from numbers import Number
 from threading import RLock
 from typing import Any, NamedTuple
 
@@ -262,7 +263,8 @@ class Compiled:
                 f"{name} is static, so it is a key of the cache and has to be hashable, and a"
                 f" {type(x).__name__} is not; write a tuple instead of a list"
             ) from None
-        key += (type(x), repr(x) if isinstance(x, float | complex | tuple) else x, x if isinstance(x, tuple) else 0)
+        # 0.0 and -0.0 are equal, and {1} and {True}: as text they differ.
+        key += (type(x), x, repr(x) if isinstance(x, Number | np.generic | tuple | frozenset) else "")
 
     def _trace(
         self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], modes: tuple[Any, ...], found: list[Any]
@@ -342,7 +344,11 @@ class Compiled:
             return Tensor
         if Value in kinds or float in kinds:
             return Value
-        return Value if (len(plain) > 1 if auto else options.batched(axes)) else Tensor
+        if len(plain) > 1 if auto else options.batched(axes):
+            return Value
+        if auto and not kwargs and len(plain) == 1 and np.ndim(plain[0]) > 1:
+            warnings.warn(options.one_array(self.__wrapped__, plain[0].shape), RuntimeWarning, stacklevel=4)
+        return Tensor
 
     def _wanted(self, argnums: Any, entry: Any) -> Any:
         positions = options.positions_of(argnums, [self._name(i) for i in range(len(entry.trees))])
@@ -379,8 +385,14 @@ class _Method:
         return self._compiled(self._instance, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # while it is copied, it has nothing yet
+            raise AttributeError(f"a compiled method has no attribute {name!r}")
         found = getattr(self._compiled, name)
         return partial(found, self._instance) if name in _CALLS else found
+
+    def __reduce__(self) -> Any:
+        """As the method of that name of the instance."""
+        return getattr, (self._instance, self._compiled.__wrapped__.__name__)
 
 
 _CALLS = ("value_and_grad", "grad", "vjp", "backward", "traced", "program", "blocks")

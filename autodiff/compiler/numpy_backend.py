@@ -7,7 +7,6 @@ is a list of calls, nearly all of them of NumPy's own functions with arrays that
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextvars import Context
 from functools import partial
 from math import isfinite
 from types import SimpleNamespace
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.compiler.program import Program
+from autodiff.compiler.quiet import quiet
 from autodiff.compiler.replay.abreast import abreast
 from autodiff.compiler.replay.buffers import arrays_for, needed
 from autodiff.compiler.replay.derivative import differentiate
@@ -126,7 +126,7 @@ class Replay:
 
     def _look(self) -> None:
         """Whether the gradients may stay; else the careful passes, which cost more, compute them again."""
-        if self._main.careless and not self._finite():
+        if self._main.careless and not self._main.in_quiet(self._finite):
             if self._careful is None:
                 self._careful = _Passes(*self._bound, careful=True)
             self._careful.both()
@@ -166,9 +166,7 @@ class _Passes:
             self._starts.append(len(calls[step.backward]))
             calls[step.backward] += self._calls(step)
         self.outputs = [arrays[v] for v in outputs]
-        quiet = Context()  # of its own, in which NumPy does not warn; to enter it costs less than np.errstate
-        quiet.run(np.seterr, all="ignore")
-        self._in_quiet = quiet.run
+        self.in_quiet = quiet()
         self.calls = calls[False], calls[True]
 
     def _calls(self, step: Step) -> list[Call]:
@@ -200,13 +198,13 @@ class _Passes:
         return views, [(start, step) for start, step in steps if not changed.isdisjoint(step.args)]
 
     def forward(self) -> None:
-        self._in_quiet(_run, self.calls[0])
+        self.in_quiet(_run, self.calls[0])
 
     def backward(self) -> None:
-        self._in_quiet(_run, self.calls[1])
+        self.in_quiet(_run, self.calls[1])
 
     def both(self) -> None:
-        self._in_quiet(_run_both, *self.calls)
+        self.in_quiet(_run_both, *self.calls)
 
 
 def _run(calls: list[Call]) -> None:

@@ -104,6 +104,7 @@ class _Emission:
         self.parts: dict[Any, Any] = {}
         self.output: Any = None
 
+    @np.errstate(all="ignore")  # inf and NaN are answers here
     def run(self) -> Program:
         placement, recorder = self.placement, self.recorder
         program, (P, X) = placement.terms.program, self._examples()

@@ -15,6 +15,7 @@ from autodiff.compiler.calling.outputs import layout, parts_of, real_numbers, re
 from autodiff.compiler.calling.rerolled import Rerolled
 from autodiff.compiler.passes import simplify
 from autodiff.compiler.program import Program
+from autodiff.compiler.quiet import quiet
 from autodiff.compiler.replay.lending import LARGE, Loan, Loans
 from autodiff.compiler.replay.pool import Pool
 from autodiff.compiler.tracing.arguments import Run, Tree, joiner, numbers_of
@@ -71,8 +72,7 @@ class ScalarEntry:
         """The outputs, in the form in which the function returned them."""
         runner = self.runner("none")
         bound, batch = runner.take(found)
-        bound.machine.forward()
-        rows = bound.machine.outputs.copy()
+        rows = bound.in_quiet(bound.outputs, found)
         runner.pool.give(batch, bound)
         return self.results(rows, reduction)
 
@@ -88,14 +88,13 @@ class ScalarEntry:
         """The outputs, and the function that takes d loss / d outputs to gradients."""
         runner = self.runner("vjp", wanted)
         bound, batch = runner.take(found)
-        bound.machine.forward()
-        return self.results(bound.machine.outputs.copy(), "none"), _Pull(runner, bound, batch)
+        return self.results(bound.in_quiet(bound.outputs, found), "none"), _Pull(runner, bound, batch)
 
     def accumulate(self, found: list[Any], reduction: str) -> Any:
         """The one output; its gradients are added to ``.grad`` of all Values among the arguments and captured."""
         runner = self.runner(reduction, ())
         bound, batch = runner.take(found)
-        bound.machine.run()
+        bound.in_quiet(bound.run, found)
         value = reduced(bound.machine.outputs[0], reduction)
         flat = bound.machine.dP.tolist()
         runner.pool.give(batch, bound)
@@ -164,22 +163,23 @@ class ScalarRunner:
         self.join = joiner(trees, isinstance(wanted, int))
         self.pool = Pool(_KEPT)
         self.loans = Loans()
+        self.lends = False  # whether a replay of it has been worth lending
 
     def __call__(self, found: list[Any]) -> tuple[Any, Any]:
         """The output and the gradients."""
         bound, batch = self.take(found)
-        bound.machine.run()
-        value = bound.value()
-        gradients = self.gradients(bound, lend=True)
+        both: tuple[Any, Any] = bound.in_quiet(self._computed, bound, found)
         self.pool.give(batch, bound)
-        return value, gradients
+        return both
+
+    def _computed(self, bound: _Bound, found: list[Any]) -> tuple[Any, Any]:
+        bound.run(found)
+        return bound.value(), self.gradients(bound, lend=True)
 
     def take(self, found: list[Any]) -> tuple[_Bound, int]:
-        """A replay that has the numbers of a call; it is to be given back to the pool."""
+        """A replay for the batch of a call, and its size; it is to be given back to the pool."""
         batch = self.entry.batch(found)
-        bound = self.pool.take(batch, self.new, _is_free if self.loans else None)
-        bound.fill(found)
-        return bound, batch
+        return self.pool.take(batch, self.new, _is_free if self.lends else None), batch
 
     def gradients(self, bound: _Bound, lend: bool = False) -> Any:
         """What a machine has written, in the form of the arguments."""
@@ -190,7 +190,9 @@ class ScalarRunner:
 
     def new(self, batch: int) -> _Bound:
         """A replay for so many examples."""
-        return _Bound(self, batch)
+        bound = _Bound(self, batch)
+        self.lends |= bound.is_large
+        return bound
 
 
 def _is_free(bound: _Bound) -> bool:
@@ -224,9 +226,11 @@ class _Bound:
         self.tail = self.P[len(self.P) - len(self.captured) :]
         self.takers = [self._taker(run, runner.per_example, len(self.P)) for run in runner.runs]
         dP = machine.dP
-        self.is_large = dP is not None and dP.size >= LARGE and dP.dtype == np.float64 and not runner.wrt_X
+        own = len(set(runner.runs)) == len(runner.runs)  # what is asked for twice is two arrays
+        self.is_large = own and dP is not None and dP.size >= LARGE and dP.dtype == np.float64 and not runner.wrt_X
         self.loan = Loan()
         self.value = _value(machine.outputs, purpose == "mean", runner.per_example)
+        self.in_quiet = quiet()
 
     def _taker(self, run: Run, per_example: bool, parameters: int) -> Callable[[], Any]:
         machine = self.machine
@@ -234,7 +238,18 @@ class _Bound:
             return partial(run.gradient_of_each, machine.dX[parameters if run.axis is not None else 0 :])
         return run.taker(machine.dP) if run.axis is None else partial(run.gradient_of_each, machine.dX)
 
-    def fill(self, found: list[Any]) -> None:
+    def run(self, found: list[Any]) -> None:
+        """Forward and backward, on the numbers of a call."""
+        self._fill(found)
+        self.machine.run()
+
+    def outputs(self, found: list[Any]) -> Any:
+        """The outputs, of shape (outputs, batch), for the numbers of a call."""
+        self._fill(found)
+        self.machine.forward()
+        return self.machine.outputs.copy()
+
+    def _fill(self, found: list[Any]) -> None:
         self.filler(found)
         if self.captured:
             self.tail[:] = numbers_of(self.captured)
@@ -268,14 +283,17 @@ class _Pull:
         self._lock = Lock()
 
     def __call__(self, cotangents: Any) -> Any:
-        machine = self._bound.machine
         with self._lock:
-            _spread_out(self._runner.entry, cotangents, machine.seed)
-            if not self._fresh:
-                machine.forward()
-            machine.backward()
-            self._fresh = False
-            return self._runner.gradients(self._bound)
+            return self._bound.in_quiet(self._pulled, cotangents)
+
+    def _pulled(self, cotangents: Any) -> Any:
+        machine = self._bound.machine
+        _spread_out(self._runner.entry, cotangents, machine.seed)
+        if not self._fresh:
+            machine.forward()
+        machine.backward()
+        self._fresh = False
+        return self._runner.gradients(self._bound)
 
     def __del__(self) -> None:
         self._runner.pool.give(self._batch, self._bound)

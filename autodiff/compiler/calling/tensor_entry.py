@@ -12,6 +12,7 @@ from autodiff.compiler.calling.outputs import layout, parts_of, real_numbers
 from autodiff.compiler.calling.packing import Packed
 from autodiff.compiler.numpy_backend import Replay
 from autodiff.compiler.passes import simplify
+from autodiff.compiler.quiet import quiet
 from autodiff.compiler.replay.lending import LARGE, Loan, Loans
 from autodiff.compiler.replay.pool import Pool
 from autodiff.compiler.tracing.arguments import Run, Tree, joiner
@@ -64,8 +65,8 @@ class TensorEntry:
     def call(self, found: list[Any], reduction: str) -> Any:
         """The outputs, in the form in which the function returned them."""
         runner = self.runner("none")
-        bound = runner.take(found)
-        bound.replay.forward()
+        bound = runner.take()
+        bound.in_quiet(bound.forward, found)
         outputs = self.results(bound)
         runner.pool.give(0, bound)
         return outputs
@@ -78,15 +79,15 @@ class TensorEntry:
     def vjp(self, found: list[Any], wanted: tuple[int, ...]) -> tuple[Any, Callable[[Any], Any]]:
         """The outputs, and the function that takes d loss / d outputs to gradients."""
         runner = self.runner("vjp", wanted)
-        bound = runner.take(found)
-        bound.replay.forward()
+        bound = runner.take()
+        bound.in_quiet(bound.forward, found)
         return self.results(bound), _Pull(runner, bound)
 
     def accumulate(self, found: list[Any], reduction: str) -> Any:
         """The one output; its gradients are added to ``.grad`` of all Tensors among the arguments and captured."""
         runner = self.runner("all")
-        bound = runner.take(found)
-        bound.replay.run()
+        bound = runner.take()
+        bound.in_quiet(bound.run, found)
         value = bound.replay.outputs[0].item()
         nodes: list[Any] = []
         for given in found:
@@ -105,10 +106,9 @@ class TensorEntry:
     def evaluated(self, found: list[Any], weights: list[Any]) -> tuple[list[Any], list[Any]]:
         """Each output, and the gradient of their weighted sum by every leaf (None for integers)."""
         bound = _Bound(self, (), "all")
-        bound.fill(found)
         for seed, weight in zip(bound.seeds, weights, strict=True):
             seed[...] = weight
-        bound.replay.run()
+        bound.in_quiet(bound.run, found)
         gradients = [bound.gradients.get(n) for n in self.program.shared]
         return bound.replay.outputs, gradients
 
@@ -126,25 +126,28 @@ class TensorRunner:
         self.join = joiner([entry.trees[k] for k in self.wanted], isinstance(wanted, int))
         self.pool = Pool(_KEPT)
         self.loans = Loans()
+        self.lends = False  # whether a replay of it has been worth lending
 
     def __call__(self, found: list[Any]) -> tuple[Any, Any]:
         """The output and the gradients."""
-        bound = self.take(found)
-        bound.replay.run()
-        value = bound.replay.outputs[0].item()
-        gradients = self.gradients(bound, lend=True)
+        bound = self.take()
+        both: tuple[Any, Any] = bound.in_quiet(self._computed, bound, found)
         self.pool.give(0, bound)
-        return value, gradients
+        return both
 
-    def take(self, found: list[Any]) -> _Bound:
-        """A replay that has the numbers of a call; it is to be given back to the pool."""
-        bound: _Bound = self.pool.take(0, self.new, _is_free if self.loans else None)
-        bound.fill(found)
-        return bound
+    def _computed(self, bound: _Bound, found: list[Any]) -> tuple[Any, Any]:
+        bound.run(found)
+        return bound.replay.outputs[0].item(), self.gradients(bound, lend=True)
+
+    def take(self) -> _Bound:
+        """A replay; it is to be given back to the pool."""
+        return self.pool.take(0, self.new, _is_free if self.lends else None)  # type: ignore[no-any-return]
 
     def new(self, _: Any = None) -> _Bound:
         """A replay with arrays of its own."""
-        return _Bound(self.entry, self.wanted, self.purpose)
+        bound = _Bound(self.entry, self.wanted, self.purpose)
+        self.lends |= bound.is_large
+        return bound
 
     def gradients(self, bound: _Bound, lend: bool = False) -> Any:
         """What a replay has written, in the form of the arguments."""
@@ -180,8 +183,10 @@ class _Bound:
         self.gradients = self.packed.arrays
         self._chosen = [(run, numbers[entry.places[entry.runs.index(run)]]) for run in chosen]
         self.takers = self.takers_from(self.gradients)
-        self.is_large = len(self.packed.memory) == 1 and self.packed.memory[0].size >= LARGE
+        own = len(set(chosen)) == len(chosen)  # what is asked for twice is two arrays
+        self.is_large = own and len(self.packed.memory) == 1 and self.packed.memory[0].size >= LARGE
         self.loan = Loan()
+        self.in_quiet = quiet()
         leaves = dict(zip(numbers, self.arrays, strict=True))
         self.seeds: Any = None
         if purpose != "none":
@@ -203,7 +208,17 @@ class _Bound:
         """For each run by which to differentiate what gives its gradient, in its form: a copy, unless lent."""
         return [_taker(run, [gradients[number] for number in numbers], lent) for run, numbers in self._chosen]
 
-    def fill(self, found: list[Any]) -> None:
+    def run(self, found: list[Any]) -> None:
+        """Forward and backward, on the numbers of a call."""
+        self._fill(found)
+        self.replay.run()
+
+    def forward(self, found: list[Any]) -> None:
+        """Forward only."""
+        self._fill(found)
+        self.replay.forward()
+
+    def _fill(self, found: list[Any]) -> None:
         """Read the arguments. The array of a Tensor never changes: one that was read last time is there still."""
         held = self.held
         for place, given in zip(self.places, found, strict=True):
@@ -270,17 +285,20 @@ class _Pull:
         self._lock = Lock()
 
     def __call__(self, cotangents: Any) -> Any:
-        bound = self._bound
         with self._lock:
-            for k, part in parts_of(self._runner.entry.build(lambda k: k), cotangents):
-                if np.shape(part) != bound.seeds[k].shape:
-                    raise ValueError(f"the output has shape {bound.seeds[k].shape}, and its cotangent {np.shape(part)}")
-                bound.seeds[k][...] = real_numbers(part)
-            if not self._fresh:
-                bound.replay.forward()
-            bound.replay.backward()
-            self._fresh = False
-            return self._runner.gradients(bound)
+            return self._bound.in_quiet(self._pulled, cotangents)
+
+    def _pulled(self, cotangents: Any) -> Any:
+        bound = self._bound
+        for k, part in parts_of(self._runner.entry.build(lambda k: k), cotangents):
+            if np.shape(part) != bound.seeds[k].shape:
+                raise ValueError(f"the output has shape {bound.seeds[k].shape}, and its cotangent {np.shape(part)}")
+            bound.seeds[k][...] = real_numbers(part)
+        if not self._fresh:
+            bound.replay.forward()
+        bound.replay.backward()
+        self._fresh = False
+        return self._runner.gradients(bound)
 
     def __del__(self) -> None:
         self._runner.pool.give(0, self._bound)

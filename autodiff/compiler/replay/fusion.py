@@ -1,7 +1,8 @@
 """Sums of products without the array of all products: a product that only a sum (or a mean) reads is contracted.
 
 Dot products of rows that vary with the example are such sums: in attention, a query with every key, for each example.
-The products need not fit into the cache then, and are read by nobody.
+The products need not fit into the cache then, and are read by nobody. Sums of very many are left to NumPy, which adds
+them up in pairs and loses less.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.compiler.replay.plan import Array, Inner, Plan, Step
+from autodiff.primitives.calls import LONGEST
 from autodiff.primitives.elementwise import multiply, square
 from autodiff.primitives.reductions import mean
 from autodiff.primitives.reductions import sum as array_sum
@@ -38,7 +40,7 @@ def contracted(plan: Plan, kept: Iterable[int]) -> list[Step]:
         whole, out = plan.samples[step.args[0]], plan.samples[step.out]
         parts = [plan.samples[a] for a in factors]
         alike = whole.dtype.char in "fd" and {x.dtype for x in (*parts, out)} == {whole.dtype}
-        if alike and (whole.size >= SMALLEST or _in_one_row(whole, out, parts)):
+        if alike and whole.size <= LONGEST * out.size and (whole.size >= SMALLEST or _in_one_row(whole, out, parts)):
             step.op, step.args = contraction, factors
             merged.add(product)
     return [step for step in plan.steps if step not in merged]

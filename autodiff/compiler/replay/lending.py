@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 from weakref import ref
 
@@ -49,18 +50,17 @@ class Loan:
 class Loans:
     """The open loans of those who share a pool of replays; more than :data:`LOANS` at a time are refused."""
 
-    __slots__ = ("_open",)
+    __slots__ = ("_lock", "_open")
 
     def __init__(self) -> None:
         self._open: list[Loan] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._open)
+        self._lock = Lock()
 
     def lend(self, loan: Loan, array: NDArray[Any]) -> NDArray[Any] | None:
         """The same memory as another array, or None."""
-        self._open = [other for other in self._open if other.is_open]
-        if len(self._open) >= LOANS:
-            return None
-        self._open.append(loan)
-        return loan.of(array)
+        with self._lock:
+            self._open = [other for other in self._open if other.is_open]
+            if len(self._open) >= LOANS:
+                return None
+            self._open.append(loan)
+            return loan.of(array)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from autodiff.compiler.replay.plan import Plan, Step
 from autodiff.primitives.elementwise import multiply
-
-LARGEST = 1e100  # of a factor, and its inverse of the smallest: beyond, products might overflow
 
 
 def scaled(plan: Plan, kept: Iterable[int]) -> list[Step]:
@@ -29,7 +28,7 @@ def scaled(plan: Plan, kept: Iterable[int]) -> list[Step]:
             continue
         factor, other = found
         before = made.get(other)
-        if before is not None and readers[other] == 1 and _is_moderate(before[1] * factor):
+        if before is not None and readers[other] == 1 and _is_moderate(before[1] * factor, plan.samples[other].dtype):
             factor, other = before[1] * factor, before[2]
             step.args = plan.add_given(np.array(factor, plan.samples[other].dtype), constant=True), other
             merged.add(before[0])
@@ -48,10 +47,12 @@ def _factor(plan: Plan, step: Step) -> tuple[float, int] | None:
             continue
         if array.shape == out.shape and array.dtype == out.dtype == number.dtype and number.size:
             first = number.flat[0]
-            if _is_moderate(first) and (number.size == 1 or bool((number == first).all())):
+            if _is_moderate(first, number.dtype) and (number.size == 1 or bool((number == first).all())):
                 return float(first), other
     return None
 
 
-def _is_moderate(factor: float) -> bool:
-    return 1 / LARGEST < abs(factor) < LARGEST
+def _is_moderate(factor: Any, dtype: Any) -> bool:
+    """Whether a factor is far from what overflows in this dtype, as is its inverse."""
+    largest = 2.0 ** (np.finfo(dtype).maxexp // 4)
+    return bool(1 / largest < abs(float(factor)) < largest)

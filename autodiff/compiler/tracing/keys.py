@@ -56,6 +56,7 @@ def collect(x: Any, found: list[Any], key: list[Any]) -> None:
         key.append(kind)
         key.append(len(x))
         key.extend(x)
+        key.extend(map(type, x))  # 1 and True are equal
         for part in x.values():
             collect(part, found, key)
     elif kind is float or kind is int:

@@ -857,3 +857,72 @@ def test_a_cotangent_holds_real_numbers(cotangent):
         _, pull = fast.vjp(given, np.ones(2))
         with pytest.raises(TypeError, match="a cotangent holds real numbers, and was given"):
             pull(cotangent)
+
+
+@pytest.mark.parametrize("backend", [*BACKENDS, "numba"])
+@pytest.mark.parametrize("batch", [2, 3000])
+def test_no_warning_escapes(backend, batch):
+    """Warnings are errors here: infinities and NaN are answers, and so is what a float32 cannot hold."""
+    if backend == "numba":
+        pytest.importorskip("numba")
+    fast = compile(lambda w, x: relu(w * x), backend=backend)
+    for ends, total in (((1e308, 1e308), np.inf), ((np.inf, -1.0), np.inf), ((1e200, 1.0), 1e200 / batch)):
+        X = np.zeros(batch)
+        X[:2] = ends
+        value, gradient = fast.value_and_grad(1.0, X)
+        assert value == pytest.approx(total)
+        assert gradient == pytest.approx((np.maximum(X, 0) / batch).sum())
+        fast.value_and_grad(1.0, X, per_example=True)
+        fast.vjp(1.0, X)[1](np.full(batch, 1e200))
+    signed = compile(lambda w, x: w * x, backend=backend)
+    X = np.zeros(batch)
+    X[:2] = np.inf, -np.inf
+    assert np.isnan(signed.value_and_grad(1.0, X)[0])
+    single = compile(lambda w, x: w[0] * x * x, backend=backend)
+    X = np.full(batch, 1e30)
+    assert single.grad(np.ones(1, np.float32), X) == np.inf  # in the dtype of the argument
+    single.grad(np.ones(1, np.float32), X, per_example=True)
+    assert (compile(lambda w, x: w * x, dtype=np.float32, backend=backend)(1.0, X * 1e30) == np.inf).all()
+
+
+def test_no_warning_escapes_from_tensors():
+    fast = compile(lambda w, x: (relu(w) * x).sum(), of=Tensor)
+    assert (fast.grad(np.ones(5, np.float32), np.full(5, 1e25, np.float32)) == np.float32(1e25)).all()
+    pull = compile(lambda w: w * 2, of=Tensor).vjp(np.ones(2, np.float32))[1]
+    assert (pull(np.array([1e300, 1e300])) == np.inf).all()
+
+
+class Model:
+    def __init__(self, w):
+        self.w = w
+
+    @compile
+    def loss(self, x):
+        return self.w * x
+
+
+def test_a_compiled_method_can_be_copied_and_pickled():
+    model = Model(3.0)
+    for other in (copy.copy(model.loss), copy.deepcopy(model.loss), pickle.loads(pickle.dumps(model.loss))):
+        assert other(np.array([1.0, 2.0])).tolist() == [3.0, 6.0]
+    model.kept = model.loss
+    assert copy.deepcopy(model).kept(np.array([2.0])).tolist() == [6.0]
+    with pytest.raises(AttributeError, match="_nothing"):
+        model.loss._nothing  # noqa: B018
+
+
+def test_static_arguments_that_are_equal_but_not_the_same():
+    fast = compile(lambda x, k: x * float(np.copysign(1.0, k)), static_argnums=1)
+    X = np.array([1.0, 2.0])
+    for zero, sign in ((np.float32(0.0), 1), (np.float32(-0.0), -1), (0.0, 1), (-0.0, -1)):
+        assert fast(X, zero).tolist() == (sign * X).tolist()
+    sets = compile(lambda x, k: x * (2.0 if all(type(e) is bool for e in k) else 3.0), static_argnums=1)
+    assert sets(X, frozenset({1})).tolist() == (3 * X).tolist()
+    assert sets(X, frozenset({True})).tolist() == (2 * X).tolist()
+
+
+def test_keys_that_are_equal_but_not_the_same():
+    fast = compile(lambda w, x: sum(v * x * (2.0 if isinstance(k, bool) else 1.0) for k, v in w.items()))
+    X = np.array([1.0, 2.0])
+    assert list(fast.grad({1: 1.0}, X).items()) == [(1, 1.5)]
+    assert fast.grad({True: 1.0}, X)[True] == 3.0

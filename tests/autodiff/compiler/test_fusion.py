@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
+from autodiff import Tensor
 from autodiff.compiler.numpy_backend import Replay
 from tests.autodiff.compiler.test_numpy_backend import Bound
 
@@ -95,3 +96,26 @@ def test_factors_that_are_not_constant_or_not_alike_stay() -> None:
     bound = Bound(function, arrays((3, 4), (4,)))
     bound.check(tolerance=1e-14)
     bound.check(*[x - 2.0 for x in bound.arrays], tolerance=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "factor", "last"),
+    [(np.float32, 1e30, 1e-38), (np.float32, 1e-30, 1e38), (np.float16, 512.0, 1e-6), (np.float64, 1e200, 1e-300)],
+)
+def test_factors_whose_product_the_dtype_cannot_hold(dtype: Any, factor: float, last: float) -> None:
+    """Taken together they would be infinite or 0, though each product by itself is a number."""
+    x, s = np.array([1, 2, 3], dtype), np.full(3, last, dtype)
+    expected = ad.grad(lambda x: (x * factor * factor * s).sum())(x)
+    found = ad.compile(lambda x, s: (x * factor * factor * s).sum(), of=Tensor).grad(x, s)
+    assert np.isfinite(expected).all()
+    assert expected.all()
+    np.testing.assert_allclose(found, expected, rtol=1e-2 if dtype is np.float16 else 1e-6)
+
+
+@pytest.mark.parametrize("axis", [0, 1, None])
+def test_sums_of_very_many_products_keep_their_digits(axis: Any) -> None:
+    """NumPy adds up in pairs; one running sum of a million float32 would keep two digits less."""
+    z = np.random.default_rng(0).uniform(0.9, 1.1, (2, 1 << 20)).astype(np.float32)
+    z = z.T.copy() if axis == 0 else z
+    mean = lambda z: (z**2).mean(axis=axis)
+    np.testing.assert_allclose(ad.compile(mean, of=Tensor)(z), mean(Tensor(z)).data, rtol=1e-6)

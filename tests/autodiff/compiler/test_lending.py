@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from threading import Thread
+
 import numpy as np
 import pytest
 
 from autodiff import Tensor, compile, relu
-from autodiff.compiler.replay.lending import LARGE, LOANS
+from autodiff.compiler.replay.lending import LARGE, LOANS, Loan, Loans
 
 INPUTS, OUTPUTS, BATCH = 300, 120, 150
 
@@ -154,3 +156,50 @@ def test_gradients_that_are_given_back_as_arguments(fast, problem):
         found = fast.value_and_grad(arguments, X, y)
         check(found, copies, X, y)
         held = found[1]
+
+
+def dot(w, x):
+    return sum((a * b for a, b in zip(w, x, strict=True)), 0.0)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_one_example_of_many_inputs(batch):
+    fast = compile(dot, backend="numpy")
+    w, X = np.arange(LARGE + 3.0), np.ones((batch, LARGE + 3))
+    for _ in range(2):
+        value, gradient = fast.value_and_grad(w, X)
+        assert value == w.sum()
+        np.testing.assert_array_equal(gradient, X[0])
+
+
+def test_a_row_of_another_array():
+    """Along an axis of length 1 an array may have any stride."""
+    fast = compile(lambda W, x: dot(W[0], x), backend="numpy")
+    W = np.arange(4.0 * LARGE).reshape(4, LARGE)[::2][:1]
+    value, gradient = fast.value_and_grad(W, np.ones((2, LARGE)))
+    assert value == W.sum()
+    np.testing.assert_array_equal(gradient, np.ones((1, LARGE)))
+
+
+def test_what_is_asked_for_twice_is_two_arrays(fast, problem):
+    (W, b), X, y = problem
+    for _ in range(3):
+        first, second = fast.grad((W, b), X, y, argnums=(0, 0))
+        expected = second[0].copy()
+        first[0][...] = 0
+        np.testing.assert_array_equal(second[0], expected)
+        assert expected.any()
+
+
+def test_loans_are_kept_apart_by_threads():
+    """A thread that looks at the loans while another adds one does not forget it."""
+    loans, replays = Loans(), [Loan() for _ in range(LOANS + 1)]
+    held = [loans.lend(replay, np.zeros(3)) for replay in replays]
+    assert [array is not None for array in held] == [True] * LOANS + [False]
+    assert loans._lock.acquire(blocking=False)
+    thread = Thread(target=loans.lend, args=(Loan(), np.zeros(3)))
+    thread.start()
+    thread.join(0.05)
+    assert thread.is_alive()  # it waits
+    loans._lock.release()
+    thread.join()
