@@ -79,12 +79,13 @@ class Replay:
         self._main = _Passes(*self._bound, careful=False)
         self._careful: _Passes | None = None
         self._finite = _Finite(gradients.values())
+        self._in_quiet = quiet()
         self._complete = False
         self.outputs: list[Array] = self._main.outputs
 
     def forward(self) -> None:
         """Compute the outputs."""
-        self._main.forward()
+        self._in_quiet(_run, self._main.calls[0])
         self._complete = True
 
     def backward(self) -> None:
@@ -96,14 +97,12 @@ class Replay:
         if not self._complete:
             raise RuntimeError("backward follows forward: the backward pass reuses the buffers of the forward pass")
         self._complete = False
-        self._main.backward()
-        self._look()
+        self._in_quiet(self._go, self._main.calls[1:])
 
     def run(self) -> None:
         """Forward and backward."""
         self._complete = False
-        self._main.both()
-        self._look()
+        self._in_quiet(self._go, self._main.calls)
 
     def rebind(self, leaf: int, array: Array) -> None:
         """From now on read a leaf from another array, of the same shape, dtype and layout in memory.
@@ -124,12 +123,15 @@ class Replay:
             self._careful.rebind(leaf, array)
         self._complete = False
 
-    def _look(self) -> None:
-        """Whether the gradients may stay; else the careful passes, which cost more, compute them again."""
-        if self._main.careless and not self._main.in_quiet(self._finite):
+    def _go(self, passes: tuple[list[Call], ...]) -> None:
+        """Run passes, and see whether the gradients may stay; else the careful ones, which cost more, come after."""
+        for calls in passes:
+            _run(calls)
+        if self._main.careless and not self._finite():
             if self._careful is None:
                 self._careful = _Passes(*self._bound, careful=True)
-            self._careful.both()
+            for calls in self._careful.calls:
+                _run(calls)
 
 
 class _Passes:
@@ -166,7 +168,6 @@ class _Passes:
             self._starts.append(len(calls[step.backward]))
             calls[step.backward] += self._calls(step)
         self.outputs = [arrays[v] for v in outputs]
-        self.in_quiet = quiet()
         self.calls = calls[False], calls[True]
 
     def _calls(self, step: Step) -> list[Call]:
@@ -197,24 +198,10 @@ class _Passes:
         steps = zip(self._starts, self._plan.steps, strict=True)
         return views, [(start, step) for start, step in steps if not changed.isdisjoint(step.args)]
 
-    def forward(self) -> None:
-        self.in_quiet(_run, self.calls[0])
-
-    def backward(self) -> None:
-        self.in_quiet(_run, self.calls[1])
-
-    def both(self) -> None:
-        self.in_quiet(_run_both, *self.calls)
-
 
 def _run(calls: list[Call]) -> None:
     for function, arguments in calls:
         function(*arguments)
-
-
-def _run_both(forward: list[Call], backward: list[Call]) -> None:
-    _run(forward)
-    _run(backward)
 
 
 def _evaluated(plan: Plan, program: Program, leaves: Mapping[int, Array]) -> dict[int, int]:

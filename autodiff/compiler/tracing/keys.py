@@ -33,9 +33,7 @@ def collect(x: Any, found: list[Any], key: list[Any]) -> None:
     elif kind is Tensor:
         found.append(x)
         held = x._held
-        key.append(kind)
-        key.append(held.dtype)
-        key.append(held.shape)
+        key += (kind, held.dtype, held.shape)
     elif kind is list or kind is tuple:
         key.append(kind)
         key.append(len(x))
@@ -46,10 +44,15 @@ def collect(x: Any, found: list[Any], key: list[Any]) -> None:
                 key.append(Value in kinds)
                 return
         for part in x:
-            if type(part) is np.ndarray:  # spelt out, for a call costs as much again
+            kind = type(part)  # the most frequent are spelt out, for a call costs as much again
+            if kind is np.ndarray:
                 found.append(part)
                 key.append(part.shape)
                 key.append(part.dtype)
+            elif kind is Tensor:
+                found.append(part)
+                held = part._held
+                key += (kind, held.dtype, held.shape)
             else:
                 collect(part, found, key)
     elif kind is dict:
