@@ -109,6 +109,16 @@ def wrong_count(in_axes: Any, names: Sequence[str]) -> str:
     )
 
 
+def one_array(function: Any, shape: tuple[int, ...]) -> str:
+    """What to say where a function is given one array, which may be its one argument or many examples of it."""
+    name = getattr(function, "__name__", type(function).__name__)
+    return (
+        f"{name} was given one array of shape {shape} and nothing else, so it computes with all of it at once, as a"
+        f" function of Tensors. To map it over the {shape[0]} examples, write compile(..., in_axes=0), and the function"
+        " for one of them, with Values; if this is what is meant, write compile(..., of=Tensor)"
+    )
+
+
 def batched(axes: Any) -> bool:
     """Whether there is an axis of examples among them."""
     if isinstance(axes, dict):

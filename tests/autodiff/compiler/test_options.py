@@ -89,6 +89,30 @@ def test_axes_of_every_kind():
     assert shared(X, [X]) == 21.0
 
 
+def test_one_array_that_may_be_one_argument_or_many_examples():
+    def total(x):
+        return 2.0 * x[0] + x[1]
+
+    rows = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    with pytest.warns(
+        RuntimeWarning, match=r"total was given one array of shape \(3, 2\).*over the 3.*in_axes=0\)"
+    ) as w:
+        assert compile(total)(rows).tolist() == (2.0 * rows[0] + rows[1]).tolist()
+    assert w[0].filename == __file__
+    with pytest.warns(RuntimeWarning, match=r"compile\(..., of=Tensor\)"):
+        compile(lambda x: (x * x).sum()).grad(rows)
+    assert compile(total, in_axes=0)(rows).tolist() == (rows @ [2.0, 1.0]).tolist()
+    for meant in ({"of": Tensor}, {"in_axes": None}):
+        assert compile(total, **meant)(rows).tolist() == (2.0 * rows[0] + rows[1]).tolist()
+    assert compile(total)(rows[0]) == compile(total)(Tensor(rows[0])) == 4.0
+    assert compile(total)(Tensor(rows)).tolist() == (2.0 * rows[0] + rows[1]).tolist()
+    once = compile(total)
+    with pytest.warns(RuntimeWarning, match="was given one array"):
+        once(rows)
+    once(rows)
+    once(rows + 1)
+
+
 # ── the others ───────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
     ("options", "message"),
