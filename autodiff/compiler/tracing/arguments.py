@@ -149,7 +149,10 @@ class Tree:
                 return (lambda taken: None) if run is None else itemgetter(next(places))
             join = form.join
             if len(form.parts) > 1 and all(isinstance(part, Run) for part in form.parts):
-                together = itemgetter(*[next(places) for _ in form.parts])
+                numbers = [next(places) for _ in form.parts]  # without gaps
+                if join is list:
+                    return itemgetter(slice(numbers[0], numbers[-1] + 1))
+                together = itemgetter(*numbers)
                 return together if join is tuple else lambda taken: join(together(taken))
             parts = [of(part) for part in form.parts]
             return lambda taken: join([part(taken) for part in parts])
