@@ -133,6 +133,8 @@ class Network(Module):
         output: str | Function = "linear",
         seed: Seed = None,
     ) -> None:
+        if not hasattr(sizes, "__iter__"):
+            raise TypeError(_one_list(sizes, activation))
         self.sizes = [size(n, "each size") for n in sizes]
         if len(self.sizes) < 2:
             raise ValueError(f"sizes are the inputs and then each layer, such as [4, 8, 3]; given {self.sizes}")
@@ -163,6 +165,12 @@ class Network(Module):
 
 
 MLP = Network
+
+
+def _one_list(inputs: Any, layers: Any) -> str:
+    """What to say to who gives the inputs and the layers one by one, as micrograd has it."""
+    rest = [*layers] if isinstance(layers, list | tuple) else [8, 1]
+    return f"sizes are one list, the inputs and then each layer: Network({[inputs, *rest]}); given {inputs!r}"
 
 
 def _as_values(row: Iterable[Any], expected: int) -> list[Value]:

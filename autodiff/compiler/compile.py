@@ -40,7 +40,7 @@ def compile(
         fast.traced(params, X, y)                  for a loop that keeps the numbers of a model in an array of its own
         fast.cache_info(), fast.clear_cache()      what was traced so far
 
-    To train Values (``nn.Adam`` and all other optimizers take the list of them, and do what is done by hand here):
+    To train Values (``nn.Adam(params)``, and any other optimizer, does what is done by hand here):
 
     >>> import numpy as np
     >>> from autodiff import Value, compile

@@ -55,6 +55,18 @@ def aligned(loss: str, p: Any, t: Any) -> tuple[Any, Any]:
     return p, t
 
 
+_ONE_HOT = "for targets t that are one-hot, np.eye(k)[labels]"
+_WRITTEN_OUT = {  # of one example, for who compiles a loss of his own
+    "cross_entropy": f"log(sum(exp(s) for s in scores)) - sum(s * x for s, x in zip(scores, t)), {_ONE_HOT}",
+    "hinge": "maximum(0, 1 - y * s), for a target y of -1 or +1",
+    "binary_cross_entropy": "-(y * log(p) + (1 - y) * log(1 - p)), or better, of the score z before the sigmoid,"
+    " softplus(z) - y * z",
+    "binary_cross_entropy_with_logits": "softplus(z) - y * z, for a target y of 0 or 1",
+    "kl_divergence": "sum(t * (log(t) - q) for t, q in zip(targets, log_probabilities))",
+    "nll": f"-sum(s * x for s, x in zip(log_probabilities, t)), {_ONE_HOT}",
+}
+
+
 def both(loss: str, predictions: Any, targets: Any, symmetric: bool = False) -> tuple[Any, Any]:
     """Predictions and targets in one tier, in the shapes that they came in."""
     p = _predictions(loss, predictions)
@@ -63,10 +75,10 @@ def both(loss: str, predictions: Any, targets: Any, symmetric: bool = False) -> 
     carrying = type(targets) is not np.ndarray and any(x.requires_grad for x in _nodes(targets))
     if carrying and not symmetric:
         if tracing() is not None:
+            formula = _WRITTEN_OUT.get(loss, _WRITTEN_OUT["cross_entropy"])
             raise TypeError(
                 f"{loss} looks at its targets, which a trace of one example cannot; in a compiled function write the"
-                " loss out, such as log(sum(exp(s) for s in scores)) - sum(s * t for ...) with targets of 0 and 1; fit"
-                " compiles the model and leaves the loss as it is"
+                f" loss out: {formula}; fit compiles the model and leaves the loss as it is"
             )
         raise TypeError(
             f"{loss}: the targets carry a gradient, and are constants here; give plain numbers, or targets.detach()"

@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 
 from autodiff import Node
+from nn.optimizers.leaves import named_leaves, no_leaf
 
 
-def clip_by_value(parameters: Iterable[Node] | Iterable[tuple[str, Node]], limit: float) -> None:
+def clip_by_value(parameters: Iterable[Any], limit: float) -> None:
     """Cut every number of every gradient to the range from ``-limit`` to ``limit``.
 
     This turns the direction of the step; :func:`clip_by_norm` keeps it.
 
     Args:
-        parameters: leaves, such as ``model.parameters()``, or pairs of a name and a leaf; those without a
-            gradient are passed over.
+        parameters: leaves, such as ``model.parameters()``, nested lists and dicts of them, or pairs of a name and a
+            leaf; those without a gradient are passed over.
         limit: above 0.
 
     >>> from autodiff import Value
@@ -42,7 +43,7 @@ def clip_by_value(parameters: Iterable[Node] | Iterable[tuple[str, Node]], limit
             p.grad = np.clip(p.grad, -limit, limit) if array else max(-limit, min(limit, p.grad))
 
 
-def clip_by_norm(parameters: Iterable[Node] | Iterable[tuple[str, Node]], max_norm: float) -> float:
+def clip_by_norm(parameters: Iterable[Any], max_norm: float) -> float:
     """Shorten the gradient of all parameters, seen as one long vector, to ``max_norm`` if it is longer.
 
     Source: Pascanu, Mikolov, Bengio 2013, arXiv:1211.5063. The result has exactly that norm; PyTorch's
@@ -100,14 +101,10 @@ def _with_gradients(parameters: Any, what: str, bound: float) -> list[tuple[Node
     """The leaves that have a gradient, each with its name."""
     if not bound > 0:
         raise ValueError(f"{what} is a number above 0, and was given {bound!r}")
-    if isinstance(parameters, Node) or not hasattr(parameters, "__iter__"):
-        hint = "model.parameters()" if hasattr(parameters, "parameters") else "[weight, bias]"
-        raise TypeError(f"parameters is a list, such as {hint}, and was given {type(parameters).__name__}")
     leaves: list[tuple[Node, str]] = []
-    for i, given in enumerate(parameters):
-        name, p = given if isinstance(given, tuple) and len(given) == 2 else (None, given)
+    for i, (name, p) in enumerate(named_leaves(parameters)):
         if not isinstance(p, Node) or not p.is_leaf:
-            raise TypeError(f"a parameter is a leaf that carries a gradient, and was given {p!r}")
+            raise no_leaf(p)
         if p.grad is not None:
             leaves.append((p, name or p.label or f"parameter {i}"))
     if not leaves:

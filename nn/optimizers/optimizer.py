@@ -12,10 +12,11 @@ import numpy as np
 
 from autodiff import Node, Value
 from nn.optimizers.explanation import Update, explained
+from nn.optimizers.leaves import named_leaves, no_leaf
 from nn.optimizers.runs import Rule, Run, State, VectorSteps, plain_number, runs_of
 from nn.optimizers.state import checked_state, outside
 
-Parameters = Iterable[Node] | Iterable[tuple[str, Node]] | Iterable[Mapping[str, Any]]
+Parameters = Iterable[Any]  # leaves, pairs of a name and a leaf, groups; or nested lists and dicts of leaves
 
 _at_least_0: Callable[[Any], bool] = lambda x: x >= 0 and math.isfinite(x)
 _below_1: Callable[[Any], bool] = lambda x: 0 <= x < 1
@@ -43,8 +44,9 @@ class Optimizer:
     returns all it computed by name: the new ``w``, the new state, and what else ``explain`` should show.
 
     Args:
-        parameters: leaves that carry a gradient, such as ``model.parameters()``; or pairs of a name and a leaf,
-            such as ``model.named_parameters()``, which explanations and errors then call by name; or groups:
+        parameters: leaves that carry a gradient, such as ``model.parameters()``; or nested lists, tuples and dicts of
+            them, such as ``{"w": [...], "b": ...}``; or pairs of a name and a leaf, such as
+            ``model.named_parameters()``, which explanations and errors then call by name; or groups:
             ``[{"parameters": [...], "learning_rate": 0.1}, {"parameters": [...]}]``, each with options of its own.
         learning_rate: the size of a step, above 0.
         options: the other options of the rule, for groups that do not give them.
@@ -262,13 +264,11 @@ class Optimizer:
             raise TypeError(f"{type(self).__name__} needs {', '.join(missing)}")
         options = {name: plain_number(options[name]) for name in self._options}
         self.check(options)
-        return {"parameters": tuple([self._leaf(p) for p in given["parameters"]]), **options}
+        return {"parameters": tuple([self._leaf(*pair) for pair in named_leaves(given["parameters"])]), **options}
 
-    def _leaf(self, given: Any) -> Node:
-        """A parameter, out of the pair with its name if there is one."""
-        name, p = given if isinstance(given, tuple) and len(given) == 2 else (None, given)
+    def _leaf(self, name: str | None, p: Any) -> Node:
         if not isinstance(p, Node) or not p.is_leaf or not p.requires_grad:
-            raise TypeError(f"a parameter is a leaf that carries a gradient, and was given {p!r}")
+            raise no_leaf(p)
         if np.iscomplexobj(p.data):
             raise TypeError(f"a parameter is real, since there is no step down in the complex plane; was given {p!r}")
         if name is not None:
@@ -315,14 +315,20 @@ class Optimizer:
 
 def _as_groups(parameters: Any) -> list[Mapping[str, Any]]:
     """What the caller gave, as groups."""
-    if isinstance(parameters, Node | Mapping) or not hasattr(parameters, "__iter__"):
-        hint = "model.parameters()" if hasattr(parameters, "parameters") else "[weight, bias]"
-        raise TypeError(f"parameters is a list, such as {hint}, and was given {type(parameters).__name__}")
+    if isinstance(parameters, Mapping) and "parameters" in parameters:
+        raise TypeError('parameters is a list, such as [{"parameters": [weight, bias]}], and was given one group alone')
+    if isinstance(parameters, Node | np.ndarray | Mapping) or not hasattr(parameters, "__iter__"):
+        return [{"parameters": parameters}]
     items = list(parameters)
-    groups: list[Mapping[str, Any]] = [x for x in items if isinstance(x, Mapping)]
+    groups: list[Mapping[str, Any]] = [x for x in items if isinstance(x, Mapping) and _is_group(x)]
     if groups and len(groups) < len(items):
         raise TypeError("parameters is either a list of groups or a list of leaves, and was given both in one")
     return groups or [{"parameters": items}]
+
+
+def _is_group(given: Mapping[str, Any]) -> bool:
+    """Whether it has options beside its leaves, rather than leaves only."""
+    return "parameters" in given or not all(isinstance(leaf, Node) for _, leaf in named_leaves(given))
 
 
 def require(name: str, value: Any, test: Callable[[Any], bool], expected: str) -> None:

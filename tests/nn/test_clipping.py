@@ -97,6 +97,8 @@ def test_parameters_of_a_model_and_those_without_a_gradient():
     clip_by_norm(model.parameters(), 1.0)
     assert np.linalg.norm(model.weight.grad) == pytest.approx(1.0, rel=1e-15)
     assert model.bias.grad is None
+    clip_by_value({"layer": [model.weight, (model.bias,)]}, 0.5)
+    assert np.abs(model.weight.grad).max() == 0.5
     clip_by_value(model.named_parameters(), 0.1)
     assert np.abs(model.weight.grad).max() == 0.1
     assert clip_by_norm(leaves_with(np.zeros((0, 2)), 0.0), 1.0) == 0.0

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -624,6 +625,27 @@ def test_losses_of_numbers_are_compiled(name):
     total.backward()
     np.testing.assert_allclose(value, total.data, rtol=1e-12)
     np.testing.assert_allclose(gradients, [p.grad for p in network.parameters()], rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("name", "formula", "one"),
+    [
+        ("hinge", "maximum(0, 1 - y * s)", lambda s, y: autodiff.maximum(0, 1 - y * s)),
+        ("binary_cross_entropy_with_logits", "softplus(z) - y * z", lambda z, y: autodiff.softplus(z) - y * z),
+        (
+            "binary_cross_entropy",
+            "-(y * log(p) + (1 - y) * log(1 - p))",
+            lambda p, y: -(y * autodiff.log(p) + (1 - y) * autodiff.log(1 - p)),
+        ),
+    ],
+)
+def test_the_loss_of_one_number_written_out(name, formula, one):
+    loss, w, X = getattr(nn, name), 0.5, np.array([0.25, 1.5, 0.75])
+    Y = np.array([1.0, -1.0, 1.0]) if name == "hinge" else np.array([1.0, 0.0, 1.0])
+    with pytest.raises(TypeError, match=f"write the loss out: .*{re.escape(formula)}"):
+        autodiff.compile(lambda w, x, y: loss(w * x, y))(w, X, Y)
+    written_out = autodiff.compile(lambda w, x, y: one(w * x, y), reduction="mean")(w, X, Y)
+    assert written_out == pytest.approx(loss(w * X, Y), rel=1e-14)
 
 
 def test_losses_of_classes_say_what_to_write_in_a_compiled_function():

@@ -131,6 +131,8 @@ BAD = {
     "no row": (lambda: Neuron(2)(3.0), TypeError, "a row of 2 numbers or Values, and was given 3.0"),
     "text": (lambda: Neuron(2)("ab"), TypeError, "one number"),
     "one size": (lambda: Network([4]), ValueError, r"such as \[4, 8, 3\]; given \[4\]"),
+    "one by one": (lambda: Network(3, [4, 1]), TypeError, r"one list, .*: Network\(\[3, 4, 1\]\); given 3"),
+    "one number": (lambda: Network(3), TypeError, r"Network\(\[3, 8, 1\]\); given 3"),
     "size 0": (lambda: Network([4, 0, 1]), ValueError, "each size is at least 1, and was given 0"),
     "half a neuron": (lambda: Layer(2, 1.5), TypeError, "outputs is a whole number, and was given 1.5"),
     "no inputs": (lambda: Neuron(0), ValueError, "inputs is at least 1"),

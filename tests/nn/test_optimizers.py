@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import nn
 from autodiff import Tensor, Value, maximum, sign, sqrt, square
+from autodiff.trees import flatten
 from nn import SGD, Adagrad, Adam, AdamW, Dense, Network, Optimizer, RMSprop
 from nn.optimizers.rules import OPTIMIZERS, optimizer_named
 from tests.nn.optimizer_cases import CASES, DEFAULTS, DENSE, GROUPS, KEPT, START, run
@@ -431,8 +432,47 @@ def test_a_parameter_without_a_gradient_stays():
     assert (x.data, unused.data) == (0.5, 5.0)
 
 
+# ── nested parameters ────────────────────────────────────────────────────────────────────────────────
+def test_nested_lists_and_dicts_of_parameters():
+    w, v, b = [Value(1.0), Value(2.0)], [[Value(3.0)], (Value(4.0), Value(5.0))], Value(6.0)
+    for tree in (
+        {"w": w, "v": v, "b": b},
+        [w, v, b],
+        (w, v, b),
+        iter([w, v, b]),
+        [{"w": w, "v": v}, b],
+        [{"w": w}, [v, b]],
+    ):
+        optimizer = SGD(tree, 0.5)
+        assert optimizer.parameters == flatten([w, v, b])[0]
+        assert len(optimizer.groups) == 1
+    by_name = SGD({"w": w, "v": v, "b": b}, 0.5)
+    (w[1] * b + v[1][0]).backward()
+    by_name.step()
+    assert [p.data for p in by_name.parameters] == [1.0, -1.0, 3.0, 3.5, 5.0, 5.0]
+    assert "the next step of v.1.0" in str(by_name.explain("v.1.0"))
+    assert SGD([*{"w": w}.values()], 0.5).parameters == w
+    assert SGD([{"parameters": {"w": w}, "learning_rate": 0.1}, {"parameters": [[b]]}]).parameters == [*w, b]
+
+
+def test_two_leaves_in_a_tuple_are_two_parameters():
+    a, b = Value(1.0), Value(2.0)
+    assert SGD([(a, b)], 0.5).parameters == [a, b]
+    assert SGD([("a", a), ("b", b)], 0.5).parameters == [a, b]
+
+
+def test_labels_are_names():
+    a = Value(1.0, label="slope")
+    optimizer = SGD({"w": [a]}, 0.5)
+    (a * a).backward()
+    assert "slope" in str(optimizer.explain())
+
+
 V = Value(1.0)
 BAD = {
+    "an array": (lambda: Adam(np.ones(3)), TypeError, r"given ndarray; make it a Value .*gradient = value_and_grad"),
+    "arrays": (lambda: Adam({"w": np.ones(3)}), TypeError, r"given array.*or step by hand"),
+    "numbers": (lambda: Adam({"w": [1.0, 2.0]}), TypeError, r"given 1.0; make it a Value or a Tensor"),
     "none": (lambda: SGD([], 0.1), ValueError, "no parameters"),
     "no groups": (lambda: SGD([{"parameters": []}], 0.1), ValueError, "no parameters"),
     "constant": (lambda: SGD([Value(1.0, requires_grad=False)], 0.1), TypeError, "a leaf that carries a gradient"),
