@@ -96,8 +96,8 @@ def lost_in_batch(node: Any, name: str) -> GraphError:
 def needs_array(op: Any) -> TypeError:
     """An operation on arrays was given Values."""
     return TypeError(
-        f"{op.name} works on arrays, and a Value holds one number; use Tensor, or Python's own functions on a list of"
-        " Values, such as sum([a, b])"
+        f"{op.name} works on arrays, and a Value holds one number; use Tensor, or on a list of Values what Python has:"
+        " sum(xs), [exp(x) for x in xs], functools.reduce(maximum, xs)"
     )
 
 

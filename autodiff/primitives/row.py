@@ -116,10 +116,12 @@ class Primitive:
             if len(inputs) < len(self.input_names):
                 inputs += tuple(params.pop(n) for n in self.input_names[len(inputs) :] if n in params)
             if len(inputs) != self.arity:
-                raise TypeError(f"{self.signature()}: {len(inputs)} of the {self.arity} inputs given")
+                raise self._wrong_count(inputs)
         if not self.defaults:
-            if rest or params:
-                raise TypeError(f"{self.signature()} takes no argument {(*rest, *params)!r}")
+            if rest:
+                raise self._wrong_count(args)
+            if params:
+                raise TypeError(f"{self.signature()} takes no argument {', '.join(map(repr, params))}")
             return inputs, params
         bound = dict(self.defaults)
         if not rest and not params and not self.needs:
@@ -137,6 +139,17 @@ class Primitive:
                     raise TypeError(f"{self.signature()}: {name!r} is missing")
                 bound[name] = _plain_parameter(self, name, value)
         return inputs, bound
+
+    def _wrong_count(self, given: tuple[Any, ...]) -> TypeError:
+        """More or fewer inputs were given than there are."""
+        takes = {1: "one input", 2: "two inputs"}.get(self.arity or 0, f"{self.arity} inputs")
+        message = f"{self.signature()} takes {takes}, and was given {len(given) or 'none'}"
+        folds = self.arity == 2 and self.partials is not None and self.operator is None and not self.truth
+        if folds and len(given) > 2:
+            message += f"; for more: functools.reduce({self.name}, [a, b, c])"
+        elif folds and len(given) == 1 and isinstance(given[0], list | tuple):
+            message += f"; of a list: functools.reduce({self.name}, [a, b])"
+        return TypeError(message)
 
     def compute(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """The value of this operation on plain numbers or arrays; NumPy's warnings are kept silent."""
