@@ -114,15 +114,15 @@ class Tree:
     Attributes:
         name: of the argument; static: whether it is a key of the cache, as it is.
         runs: in the order in which :func:`collect` finds them.
-        objects: models and static objects, whose attributes the function reaches.
+        objects: models and static objects, whose attributes the function reaches, each after its name.
     """
 
     def __init__(self, x: Any, name: str, axis: Any, starts: list[int], static: bool = False) -> None:
         self.runs: list[Run] = []
-        self.objects: list[Any] = []
+        self.objects: list[tuple[str, Any]] = []
         self.name, self.static = name, static
         self.starts = starts  # where the next shared and the next varying run begin
-        self._form = self._fixed(x) if static else self._node(x, name, axis)
+        self._form = self._fixed(x, name) if static else self._node(x, name, axis)
 
     def filled(self, fillings: Iterator[Any]) -> Any:
         """The argument with the next of ``fillings`` in the place of each run; a model stays as it is."""
@@ -189,7 +189,7 @@ class Tree:
             raise TraceError(
                 f"{name} is a {kind.__name__}, which gives its numbers only once; make a list of it: list(...)"
             )
-        self.objects.append(x)
+        self.objects.append((name, x))
         parameters = parameters_of(x)
         if not parameters:
             return _Fixed(x)
@@ -197,8 +197,8 @@ class Tree:
         paths = [path for path, _ in named()] if named else paths_to(parameters, x)
         return _Fixed(x, self._add(Run(name, (len(parameters),), start, kind, nodes=parameters, paths=paths)))
 
-    def _fixed(self, x: Any) -> _Fixed:
-        self.objects.append(x)
+    def _fixed(self, x: Any, name: str) -> _Fixed:
+        self.objects.append((name, x))
         return _Fixed(x)
 
     def _is_run(self, x: Any, axis: Any) -> bool:

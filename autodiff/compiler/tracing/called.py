@@ -42,10 +42,10 @@ class Argument:
     def told(self, batch: int | None) -> str:
         """Its name, whether it varies, and what it is: ``x (one of 5): a list of 2 Values``."""
         if not self.tree.runs or batch is None:
-            return f"{self.name}: {what_it_is(self.inside)}"
+            return f"{self.name}: {_what(self.inside)}"
         varying = [run.axis is not None for run in self.tree.runs]
         how = f"one of {batch}" if all(varying) else f"in part one of {batch}" if any(varying) else "shared"
-        return f"{self.name} ({how}): {what_it_is(self.inside)}"
+        return f"{self.name} ({how}): {_what(self.inside)}"
 
 
 class Called:
@@ -58,6 +58,10 @@ class Called:
 
     def __init__(self, arguments: list[Argument], batch: int | None) -> None:
         self.arguments, self.batch = arguments, batch
+
+    def named(self) -> list[tuple[str, Any]]:
+        """What the function sees of each, after its name."""
+        return [(argument.name, argument.inside) for argument in self.arguments]
 
     def told(self) -> str:
         """What the function was called with: ``one example: w (shared): ...; x (one of 5): ...``."""
@@ -103,8 +107,7 @@ def _leaves(x: Any) -> Iterator[Node]:
             stack += reversed(thing)
 
 
-def what_it_is(x: Any) -> str:
-    """In a few words: ``a list of 2 Values``."""
+def _what(x: Any) -> str:
     if isinstance(x, Value):
         return "one Value"
     if isinstance(x, Tensor):
@@ -112,7 +115,7 @@ def what_it_is(x: Any) -> str:
     if isinstance(x, list | tuple):
         return f"a {type(x).__name__} of {_entries(x)}"
     if isinstance(x, dict):
-        parts = [f"{key!r} ({what_it_is(part)})" for key, part in list(x.items())[:_MOST]]
+        parts = [f"{key!r} ({_what(part)})" for key, part in list(x.items())[:_MOST]]
         return f"a dict of {', '.join(parts)}{', ...' * (len(x) > _MOST)}"
     plain = x is None or isinstance(x, int | float | str | bytes)
     return repr(x)[:40] if plain else f"a {type(x).__name__}"

@@ -8,13 +8,13 @@ same memory shows, right after the trace, whether the function itself changed so
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from autodiff.compiler.tracing import sameness
-from autodiff.compiler.tracing.reach import Path, Reach
+from autodiff.compiler.tracing.reach import Named, Path, Reach
 from autodiff.compiler.tracing.sameness import MISSING, same
 from autodiff.graph import Node
 
@@ -24,16 +24,14 @@ class Guards:
 
     Args:
         function: what is about to be traced.
-        objects: arguments whose attributes it reaches: models, and what is static.
-        containers: arguments that are made anew for every trace, and must only not change during it.
+        objects: arguments whose attributes it reaches, models and what is static, each with its name before it.
+        containers: the same of those that are made anew for every trace, and must only not change during it.
 
     Attributes:
         names: which globals and attributes the code that was found asks for.
     """
 
-    def __init__(
-        self, function: Callable[..., Any], objects: Iterable[Any] = (), containers: Iterable[Any] = ()
-    ) -> None:
+    def __init__(self, function: Callable[..., Any], objects: Named = (), containers: Named = ()) -> None:
         self._reach: Reach | None = Reach(function, objects, containers)
         self.names = self._reach.names
         self._lasting = self._reach.lasting

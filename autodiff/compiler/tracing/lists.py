@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from autodiff.compiler.tracing.arguments import Run
-from autodiff.compiler.tracing.called import Argument, Called, what_it_is
+from autodiff.compiler.tracing.called import Argument, Called
 from autodiff.compiler.tracing.ownership import is_ours
 from autodiff.value import Value
 
@@ -58,8 +58,8 @@ def _of_argument(argument: Argument, run: Run, called: Called, single: bool) -> 
             f" {name}{'[0]' * len(run.shape)}"
         )
     if run.axis is not None:
-        return f"one example of {name} is {what_it_is(argument.inside)}. {_ONE_AT_A_TIME}"
-    whole = f"{name} is shared by all examples, so it comes whole: {what_it_is(argument.inside)}"
+        return f"one example of {name} is {_written(run.shape)}. {_ONE_AT_A_TIME}"
+    whole = f"{name} is shared by all examples, so it comes whole: {_written(run.shape)}"
     if called.batch is not None and run.shape[0] != called.batch:
         return f"{whole}. {_ONE_AT_A_TIME}"
     if argument.keyword:
@@ -67,6 +67,12 @@ def _of_argument(argument: Argument, run: Run, called: Called, single: bool) -> 
     else:
         mapped = f"write compile(..., {called.axes_with(argument)})"
     return f"{whole}. Where it has one entry for each example, {mapped}. Else take its numbers one at a time"
+
+
+def _written(shape: tuple[int, ...]) -> str:
+    """``a list of 5 lists of 2 Values``, as which an array of that shape comes."""
+    lists = [f"{length} list{'s' * (length != 1)} of " for length in shape[:-1]]
+    return f"a list of {''.join(lists)}{shape[-1]} Value{'s' * (shape[-1] != 1)}"
 
 
 def _assigns(frame: FrameType) -> bool:

@@ -31,6 +31,7 @@ from autodiff.primitives.row import Primitive
 _ENVIRONMENT = frozenset({"environ", "environb", "getenv", "getenvb"})
 _ANY_ATTRIBUTE = frozenset({"getattr", "setattr", "hasattr", "vars", "__dict__", "__getattribute__", "__getattr__"})
 
+Named = Iterable[tuple[str, Any]]
 Path = tuple[Any, ...]  # from the outside in: ("global", "settings"), "rate"
 Check = tuple[Callable[[Any, Any], bool], Any, Any, Path]  # is it the same, whose, what was there, and its name
 
@@ -40,8 +41,8 @@ class Reach:
 
     Args:
         function: what is about to be traced.
-        objects: arguments whose attributes it reaches: models, and what is static.
-        containers: arguments that are made anew for every trace, and must only not change during it.
+        objects: arguments whose attributes it reaches, models and what is static, each with its name before it.
+        containers: the same of those that are made anew for every trace, and must only not change during it.
 
     Attributes:
         lasting: to be compared at every call.
@@ -50,7 +51,7 @@ class Reach:
         nodes: how each node that was found is reached.
     """
 
-    def __init__(self, function: Callable[..., Any], objects: Iterable[Any], containers: Iterable[Any]) -> None:
+    def __init__(self, function: Callable[..., Any], objects: Named, containers: Named) -> None:
         self.lasting: list[Check] = []
         self.during: list[Check] = []
         self.names: set[str] = set()
@@ -60,9 +61,9 @@ class Reach:
         self._seen: set[int] = set()
         self._objects: list[tuple[Any, Path, set[str]]] = []
         self._imports: list[tuple[str, str | None]] = []  # what functions import inside, and from which package
-        self._walk([(function, ()), *((x, (("argument", type(x).__name__),)) for x in objects)])
+        self._walk([(function, ()), *((x, ((name,),)) for name, x in objects)])
         self._checks = self.during
-        self._walk([(x, (("argument", i),)) for i, x in enumerate(containers)])
+        self._walk([(x, ((name,),)) for name, x in containers])
 
     def imported(self) -> list[Check]:
         """What else is to be compared at every call, once the function has run and imported what it imports inside."""
@@ -166,8 +167,10 @@ class Reach:
         self._push((value, (("the global", name),)) for name, value in found if value is not MISSING)
         if vars(thing):
             self._dict(vars(thing), path or (thing.__name__,))
-        self._push((default, (*path, "defaults")) for default in thing.__defaults__ or ())
-        self._push((default, (*path, name)) for name, default in (thing.__kwdefaults__ or {}).items())
+        defaults = thing.__defaults__ or ()
+        having = code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount]
+        given = [*zip(having, defaults, strict=True), *(thing.__kwdefaults__ or {}).items()]
+        self._push((default, (("the default of", name),)) for name, default in given)
 
     def _method(self, thing: Any, path: Path) -> None:
         self._push([(thing.__func__, path), (thing.__self__, (*path, "self"))])

@@ -18,6 +18,7 @@ from autodiff.compiler.tracing.arguments import Run, Tree, numbers_of
 from autodiff.compiler.tracing.called import Argument, Called
 from autodiff.compiler.tracing.guards import Guards
 from autodiff.compiler.tracing.ownership import is_foreign_file
+from autodiff.compiler.tracing.reach import Named
 from autodiff.context import Tracer, enable_grad, observe, silent, traced_by
 from autodiff.errors import TraceError
 from autodiff.exits import Given
@@ -95,9 +96,9 @@ class Trace:
         returned: what the function returned, without the graph behind it, which would be many times the program.
     """
 
-    def __init__(self, function: Callable[..., Any], example: Example, objects: list[Any], kind: type) -> None:
+    def __init__(self, function: Callable[..., Any], example: Example, objects: Named, kind: type) -> None:
         tracer = _Tracer(kind, example)
-        self.guards = tracer.guards = Guards(function, objects, [example.args, example.kwargs])
+        self.guards = tracer.guards = Guards(function, objects, example.called.named())
         tracer.start = tick()
         with enable_grad(), silent(), observe(tracer), traced_by(tracer):
             try:

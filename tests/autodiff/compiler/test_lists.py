@@ -125,7 +125,11 @@ def test_parameters():
 
 
 def test_names_with_braces():
-    refused(lambda p, y: y * p["{a}"], "p['{a}'] is shared", args=({"{a}": W}, Y))
+    refused(
+        lambda p, y: y * p["{a}"],
+        "p['{a}'] is shared by all examples, so it comes whole: a list of 2 Values",
+        args=({"{a}": W}, Y),
+    )
 
 
 # ── Tensors ──────────────────────────────────────────────────────────────────────────────────────────

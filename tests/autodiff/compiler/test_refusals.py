@@ -328,7 +328,42 @@ def test_arguments_that_change():
         w.append(x)
         return w[0] * x
 
-    refused(f, "changes something: argument 0")
+    refused(f, "changes something: w is not what it was before")
+
+    def g(p, x):
+        p["w"][0] = p["w"][0] * 2
+        return p["w"][0] * x
+
+    refused(g, "changes something: p.w is not", args=({"w": [1.0, 2.0]}, X))
+
+
+def test_models_that_count_their_calls():
+    class Counting:
+        def __init__(self):
+            self.w, self.calls = Value(1.0), 0
+
+        def parameters(self):
+            return [self.w]
+
+        def __call__(self, x):
+            self.calls += 1
+            return self.w * x
+
+    refused(lambda m, x: m(x), "changes something: m.calls is not what", args=(Counting(), X))
+    refused(lambda p, x: p["m"][0](x), "changes something: p['m'][0].calls is", args=({"m": [Counting()]}, X))
+
+
+def test_defaults_that_change():
+    def f(w, x, memo={}):  # noqa: B006
+        memo[len(memo)] = 1
+        return w[0] * x
+
+    def g(w, x, *, memo={}):  # noqa: B006
+        memo[len(memo)] = 1
+        return w[0] * x
+
+    refused(f, "changes something: the default of memo is not what it was before")
+    refused(g, "changes something: the default of memo is not what it was before")
 
 
 def test_data_that_are_assigned():
