@@ -99,6 +99,7 @@ def draw(
     layout: Engine = "auto",
     direction: Direction | Literal["auto"] = "auto",
     theme: Theme = "auto",
+    statistics: bool = True,
     title: str | None = None,
     time_limit: float = 10.0,
 ) -> Picture:
@@ -115,6 +116,7 @@ def draw(
         layout: "dot" uses Graphviz, "builtin" needs nothing; "auto" takes dot where it works and nothing is framed.
         direction: "LR", "TB", or "auto": left to right where that fits a page.
         theme: "light", "dark", "print", or "auto", which follows the reader's setting.
+        statistics: whether boxes of arrays show the least, the mean and the greatest entry; without, they are narrower.
         title: what the picture is called; by default, after its outputs.
         time_limit: seconds after which dot is stopped.
 
@@ -144,7 +146,7 @@ def draw(
     outputs = _outputs(nodes)
     view = view_of(outputs, level=level, open=open, roll=roll, full=full)
     graph = view.graph
-    faces = [face_of(box) for box in graph.boxes]
+    faces = [face_of(box, narrow=not statistics) for box in graph.boxes]
     sizes = [(face.width, face.height) for face in faces]
     placed = arranged(graph, sizes, layout, direction, time_limit)
     note = "; ".join(filter(None, [view.note, placed.note]))

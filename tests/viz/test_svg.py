@@ -114,6 +114,28 @@ def test_any_array_can_be_shown(data, shown):
     assert shown in words(drawn(Tensor(data)).nodes[0])
 
 
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("shape", [(16, 1), (32, 1), (1, 1), (2, 3, 4), (0, 3)])
+def test_without_statistics_boxes_of_arrays_are_narrower(shape, backward):
+    x = Tensor(np.linspace(-1, 1, int(np.prod(shape))).reshape(shape), label="x")
+    y = (x * 3.0).sum()
+    if backward:
+        y.backward()
+    full, narrow = (drawn(y, statistics=told).node("x") for told in (True, False))
+    assert narrow.get("aria-label") == full.get("aria-label")
+    (box,) = graph_of([x]).boxes
+    assert face_of(box, narrow=True).width < face_of(box).width or not backward  # one line says that there is none
+    seen = words(narrow)
+    assert str(shape) in seen
+    assert "mean" not in seen
+    assert ("not computed yet" in seen) != backward
+    if shape == (32, 1):
+        assert "−1.0 … 1.0" in seen
+        assert ("|∇| 16.97" in seen) == backward  # 3 √32
+    if shape == (0, 3):
+        assert "no entries" in seen
+
+
 def test_heat_maps_tell_signs_zero_and_no_number_apart():
     assert heat_of([[0.0, 1e-9, -1e-9, 1.0, -1.0]]).levels == ((0, 1, -1, LEVELS, -LEVELS),)
     assert heat_of([np.nan, np.inf, -np.inf, 2.0]).levels == ((None, LEVELS, -LEVELS, LEVELS),)
@@ -123,12 +145,13 @@ def test_heat_maps_tell_signs_zero_and_no_number_apart():
 
 @pytest.mark.parametrize("make", SMALL)
 @pytest.mark.parametrize("backward", [False, True])
-def test_every_word_is_inside_its_box(make, backward):
+@pytest.mark.parametrize("narrow", [False, True])
+def test_every_word_is_inside_its_box(make, backward, narrow):
     y = make()
     if backward:
         y.backward()
     for box in graph_of([y]).boxes:
-        face = face_of(box)
+        face = face_of(box, narrow)
         for text in face.texts:
             assert text.left >= 2
             assert text.left + text.width <= face.width - 2
@@ -140,9 +163,10 @@ def test_every_word_is_inside_its_box(make, backward):
 
 
 @pytest.mark.parametrize("make", SMALL)
-def test_no_line_of_text_runs_over_another(make):
+@pytest.mark.parametrize("narrow", [False, True])
+def test_no_line_of_text_runs_over_another(make, narrow):
     for box in graph_of([make()]).boxes:
-        texts = face_of(box).texts
+        texts = face_of(box, narrow).texts
         for i, a in enumerate(texts):
             for b in texts[:i]:
                 beside = a.left + a.width <= b.left or b.left + b.width <= a.left

@@ -16,6 +16,7 @@ from viz.drawing.group_face import group_face, group_in_full, group_in_words
 from viz.drawing.heat import heat_of
 from viz.drawing.lettering import HEADER, LINE, LONGEST_NAME, PAD, PENDING, SIZES, Anchor, Face, Text, gradient_lines
 from viz.drawing.text import clean, width
+from viz.views.contents import norm
 from viz.views.model import Box
 
 __all__ = [
@@ -24,8 +25,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-def face_of(box: Box) -> Face:
-    """What is written on ``box``.
+def face_of(box: Box, narrow: bool = False) -> Face:
+    """What is written on ``box``; ``narrow`` leaves out what can be seen from the cells of an array.
 
     >>> from autodiff import Value
     >>> from viz.views.model import graph_of
@@ -36,7 +37,7 @@ def face_of(box: Box) -> Face:
     if box.group is not None:
         return group_face(box, box.group)
     if np.size(box.data) != 1 or np.ndim(box.data) > 1:
-        return _array_face(box)
+        return _narrow_face(box) if narrow else _array_face(box)
     return _constant_face(box) if box.kind == "constant" else _number_face(box)
 
 
@@ -198,6 +199,46 @@ def _array_face(box: Box) -> Face:
     placed = [heat.at(x - heat.width, y) for heat, x in zip(heats, columns, strict=False) if heat]
     tall = max((heat.height + PAD for heat in placed), default=0)
     return Face(wide, y + tall, texts, placed)
+
+
+def _narrow_face(box: Box) -> Face:
+    """The shape and the heat maps; where there are none, or one number, from where to where the entries go."""
+    given = None if np.size(box.data) == 1 else heat_of(box.data)
+    gradient = None if box.gradient is None else heat_of(box.gradient)
+    maps = [("value", "head", given), ("∇", "gradient", gradient)][: 1 + box.carries] if given else []
+    lines = [(line, "small") for line in (str(np.shape(box.data)), clean(box.detail, LONGEST_NAME)) if line]
+    lines += [] if maps else [(_span(box.data), "value")]
+    if box.carries and (not maps or gradient is None):
+        lines += [(" ".join(PENDING), "pending") if box.gradient is None else (_steepness(box.gradient), "gradient")]
+    columns = [max(width(name, SIZES[style]), heat.width if heat else 0) for name, style, heat in maps]
+    across = sum(columns) + 12 * (len(columns) - 1)
+    wide = max([across, _header_width(box), *(width(line, SIZES[style]) for line, style in lines)]) + 2 * PAD
+    texts, y = _header_texts(box, wide), HEADER if box.name or box.alias else 2.0
+    for line, style in lines:
+        y += LINE
+        texts.append(Text(wide / 2, y - 1, line, style))
+    if not given:
+        return Face(wide, y + PAD, texts)
+    y, x, placed = y + LINE, (wide - across) / 2, []
+    for (name, style, heat), column in zip(maps, columns, strict=True):
+        texts.append(Text(x + column / 2, y, name, style))
+        placed += [heat.at(x + (column - heat.width) / 2, y + PAD)] if heat else []
+        x += column + 12
+    return Face(wide, y + given.height + 2 * PAD, texts, placed)
+
+
+def _span(data: Any) -> str:
+    """The number, or from the least to the greatest entry."""
+    if np.size(data) == 1:
+        return number(_scalar(data))
+    entries = statistics(data)
+    least, greatest = entries[0][1], entries[-1][1]
+    return f"{least} … {greatest}" if np.size(data) else " ".join(entries[0])
+
+
+def _steepness(gradient: Any) -> str:
+    """The gradient of one number, or else the norm of the gradient, as on a box of several nodes."""
+    return f"∇ {_span(gradient)}" if np.size(gradient) == 1 else f"|∇| {number(norm([gradient]))}"
 
 
 def _widest(numbers: Iterable[tuple[str, str]]) -> float:

@@ -51,7 +51,7 @@ def group_box(
             leaves=len(out),
             least=least,
             greatest=greatest,
-            gradient=_norm([gradient_of(x) for x in learned or [x for x in out if x.requires_grad]]),
+            gradient=norm([gradient_of(x) for x in learned or [x for x in out if x.requires_grad]]),
             repeats=len(run.places) if run else 1,
             state=run.state if run else 0,
         ),
@@ -83,7 +83,7 @@ def _range(nodes: Sequence[Node]) -> tuple[Any, Any]:
     return min(lows), max(highs)
 
 
-def _norm(gradients: Sequence[Any]) -> float | None:
+def norm(gradients: Sequence[Any]) -> float | None:
     """The Euclidean norm of all of them together; None if one is not there yet."""
     if not gradients or any(gradient is None for gradient in gradients):
         return None
