@@ -22,17 +22,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 import viz
-from autodiff import Node, Value, compile
+from autodiff import Value, compile
 from autodiff.trees import flatten
 from examples import pictures
 from examples.compiled_sun import forecast_the_sun
 from examples.refused import what_is_refused
 from examples.single_numbers import as_values, loss, network, neuron
-from examples.stopwatch import duration, timed
+from examples.stopwatch import compared, duration, timed
 from examples.sunspots import EPOCHS, Sun
 from examples.telling import part, tell
 from nn import Adam
 from viz import plots
+from viz.views.model import in_order
 
 POINTS = 100  # on two spirals
 WIDTHS = (2, 16, 16, 1)  # of the network that tells the spirals apart
@@ -53,6 +54,7 @@ class Result:
         nodes, operations: how many the graph of one point has; ``boxes``: the operations left when it is re-rolled.
         difference: the largest between a gradient of the Values and a compiled one, relative to the largest gradient.
         seconds: each way of computing the loss and all gradients, for one point and for all.
+        quicker: by what factor the training became quicker.
         slow_losses, losses: during the slow training, and the compiled one from the same start.
         right: the share of points that end on their side.
         refusals: what the compiler said to two functions that no trace can capture.
@@ -67,6 +69,7 @@ class Result:
     boxes: int
     difference: float
     seconds: Seconds
+    quicker: float
     slow_losses: list[float]
     losses: list[float]
     right: float
@@ -95,8 +98,10 @@ def run(output: Path, seed: int = 1, epochs: int = EPOCHS, steps: int = STEPS, c
 
     part("Part 3. The same numbers, sooner")
     difference = the_same_gradients(fast, layers, points, sides)
-    losses, right, spiral = train(fast, layers, points, sides, steps, slow_losses, slow, output)
+    losses, right, quicker, spiral = train(fast, layers, points, sides, steps, slow_losses, slow, output)
     seconds = how_long(fast, layers, points, sides, slow)
+    why_it_is_quicker(seconds, operations, boxes, quicker, len(flatten(layers)[0]))
+    what_is_fair_to_say(layers, points, sides, seconds)
 
     part("Part 4. What a trace cannot see")
     refusals = what_is_refused()
@@ -112,6 +117,7 @@ def run(output: Path, seed: int = 1, epochs: int = EPOCHS, steps: int = STEPS, c
         boxes,
         difference,
         seconds,
+        quicker,
         slow_losses,
         losses,
         right,
@@ -147,11 +153,14 @@ def one_number_at_a_time(layers: Any, points: Array, sides: Array, folder: Path)
     print(f"  loss       a difference, a square {'':>12} 2")
     print(f"  together {sum(count for *_, count in counts) + 2:>37}\n")
 
-    x = [Value(number, label=name) for number, name in zip(points[0].tolist(), "xy", strict=True)]
+    x = [Value(number, label=f"point[{k}]") for k, number in enumerate(points[0].tolist())]
+    first = {"W[0][0]": layers[0]["W"][0][0], "W[0][1]": layers[0]["W"][0][1], "b[0]": layers[0]["b"][0]}
+    for name, weight in first.items():
+        weight.label = name
     one = loss(layers, x, Value(float(sides[0]), label="side"))
     one.label = "loss"
     one.backward()
-    found = nodes_of(one)
+    found = in_order([one])
     operations = sum(node.op is not None for node in found)
     title = "One point: a network of single numbers"
     picture = viz.draw(one, title=title, level="neuron", open="layer 1/neuron 1", layout="builtin", direction="TB")
@@ -159,7 +168,7 @@ def one_number_at_a_time(layers: Any, points: Array, sides: Array, folder: Path)
     tell(f"""
         Counted in the graph: {operations} operations on {len(found) - operations} numbers that were given
         ({len(weights)} weights, two coordinates, and the side). The picture has a box for each neuron, and the first
-        one is open.
+        one is open: its weights are {" and ".join(list(first)[:2])}, its bias is {list(first)[2]}.
         """)
     print(f"The graph, neuron by neuron: {drawing}\n")
     for node in weights:
@@ -248,13 +257,16 @@ def what_is_found(
     graph = blocks.graph()
     graph.label = "loss"
     graph.backward()
+    for node in in_order([graph]):
+        node.scope = ""  # no frames: without them, all of it fits a slide
     title = "The same point, re-rolled: W @ x + b, three times"
-    drawing = viz.draw(graph, title=title, layout="builtin", direction="LR").save(folder / "compiled_blocks.svg")
+    picture = viz.draw(graph, title=title, statistics=False, layout="builtin", direction="LR")
+    drawing = picture.save(folder / "compiled_blocks.svg")
     tell(f"""
         {boxes}: three for each layer, tanh(W @ x + b), and two for the loss. That fits a picture. It shows the same
-        first point, with the same numbers as before: the loss is {graph.item():.6f}. A box has a cell for each of its
+        first point, with the same numbers as before: the loss is {graph.item():.6f}. A block has a cell for each of its
         numbers, and to the right one for each gradient: orange is above 0, blue with a dash is below. So all gradients
-        of a W stand in its box.
+        of a W stand in its box. The first row of the first W is what the picture before showed as W[0][0] and W[0][1].
         """)
     print(f"The graph, re-rolled: {drawing}\n")
     return boxes, drawing
@@ -294,8 +306,12 @@ def train(
     slow_losses: list[float],
     slow: float,
     folder: Path,
-) -> tuple[list[float], float, Path | None]:
-    """The whole training, compiled, from the same start; returns the losses, the share that is right, the picture."""
+) -> tuple[list[float], float, float, Path | None]:
+    """The whole training, compiled, from the same start.
+
+    Returns:
+        The losses, the share that is right, by what factor it was quicker, and the picture.
+    """
     predict = compile(network)
     optimizer = Adam(flatten(layers)[0], learning_rate=RATE)
     losses: list[float] = []
@@ -331,7 +347,8 @@ def train(
             plots.decision_boundary(ask, points, sides > 0, threshold=0.0, classes=["one", "other"], axes=axes)
             pictures.label(axes, title, "x", "y")
 
-    return losses, right, pictures.save_picture(folder / "compiled_spirals.png", draw, size=(11, 5))
+    picture = pictures.save_picture(folder / "compiled_spirals.png", draw, size=(11, 5))
+    return losses, right, steps * slow / seconds, picture
 
 
 def how_long(fast: Any, layers: Any, points: Array, sides: Array, slow: float) -> Seconds:
@@ -347,11 +364,6 @@ def how_long(fast: Any, layers: Any, points: Array, sides: Array, slow: float) -
     alone = timed(ways, points[:1], sides[:1])
     together = {first: slow} | timed({name: ways[name] for name in others}, points, sides)
     seconds = {name: (alone[name], together[name]) for name in ways}
-    fresh = compile(loss)
-    started = perf_counter()
-    fresh.value_and_grad(arrays, points, sides)
-    once = perf_counter() - started
-
     print(
         f"\n  {'loss and all gradients':<27} {'one point':>12} {'quicker':>11} {f'{POINTS} points':>12} {'quicker':>11}"
     )
@@ -362,18 +374,46 @@ def how_long(fast: Any, layers: Any, points: Array, sides: Array, slow: float) -
             line += f" {1000 * taken:9.3f} ms {times:>11}"
         print(line)
     print()
-    ratio = together[others[1]] / together[others[2]]
-    tell(f"""
+    tell("""
         In the third row the weights are arrays, in the same list of dicts. An array has no .grad, so there the call is
         value, gradients = fast.value_and_grad(arrays, points, sides), and the gradients are such a list again.
-
-        What is fair to say? Tracing and compiling took {duration(once)}, once. (The first compiled function of a
-        program takes about a second more: the compiler has to be loaded.) For one point alone there is least to gain: a
-        call has its price, however little there is to do, and so has reading {len(flatten(layers)[0])} Values one by
-        one, and writing their gradients back. The more points at once, the better. NumPy by hand is what somebody
-        writes who finds the matrices without help, and the derivatives too: a dozen lines, each of which can be wrong.
-        The compiled network takes {ratio:.1f} times as long as that, and nobody had to write it.""")
+        """)
     return seconds
+
+
+def why_it_is_quicker(seconds: Seconds, operations: int, boxes: int, quicker: float, weights: int) -> None:
+    """Where the factor of the table comes from, and why that of the training is smaller."""
+    slow, _, arrays, _ = (together for _, together in seconds.values())
+    tell(f"""
+        Predict: {operations} operations became {boxes}, which is {operations / boxes:.0f} times fewer. Why is it
+        {slow / arrays:,.0f} times as quick?
+
+        The arithmetic is the same: {operations} operations for each of {POINTS} points are {operations * POINTS:,}. But
+        what cost the time in Part 1 was Python, and now Python is asked {boxes} times, not {operations * POINTS:,}
+        times: each @ or tanh does its whole block, of all {POINTS} points, in one call of NumPy. (Likewise on the way
+        back.) That makes {operations * POINTS / boxes:,.0f} times fewer calls: {operations / boxes:.0f} of the factor
+        are the blocks, and {POINTS} the points. {slow / arrays:,.0f} is what is left of it, as a call for a whole block
+        takes longer than one for a number.
+
+        And why was the training only {quicker:,.0f} times as quick? Each of its steps reads {weights} Values, one by
+        one, and writes their gradients back, as in the second row; and Adam moves them, which the table leaves out.
+        """)
+
+
+def what_is_fair_to_say(layers: Any, points: Array, sides: Array, seconds: Seconds) -> None:
+    """What the first call costs, what one point gains, and how far it is to NumPy by hand."""
+    arrays, fresh = arrays_of(layers), compile(loss)
+    started = perf_counter()
+    fresh.value_and_grad(arrays, points, sides)
+    once = perf_counter() - started
+    *_, compiled, by_hand_too = (together for _, together in seconds.values())
+    tell(f"""
+        What is fair to say? A first call takes longer, as it traces and compiles: {duration(once)} here. (A function
+        without matrices may take half a second more the first time, where numba is installed and has to be loaded.)
+        For one point alone there is least to gain, as a call has its price, however little there is to do. NumPy by
+        hand is what somebody writes who finds the matrices without help, and the derivatives too: a dozen lines, each
+        of which can be wrong. The compiled network takes {compared(compiled, by_hand_too)} as that, and nobody had
+        to write it.""")
 
 
 # ── what they share ──────────────────────────────────────────────────────────────────────────────────
@@ -396,16 +436,6 @@ def arrays_of(layers: list[dict[str, Any]]) -> list[dict[str, Array]]:
     """The numbers of a network."""
     plain = lambda values: [plain(part) for part in values] if isinstance(values, list) else values.data
     return [{name: np.array(plain(values)) for name, values in layer.items()} for layer in layers]
-
-
-def nodes_of(output: Node) -> set[Node]:
-    """All nodes that one was computed from, and itself."""
-    found, waiting = {output}, [output]
-    while waiting:
-        new = set(waiting.pop().inputs) - found
-        found |= new
-        waiting += new
-    return found
 
 
 def point_by_point(layers: Any, points: Array, sides: Array) -> float:

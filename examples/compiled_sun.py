@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import viz
-from autodiff import Value, compile
+from autodiff import Node, Value, compile
 from autodiff.trees import flatten
 from examples import pictures, sunspots
 from examples.single_numbers import as_values, error, gate, lstm
@@ -21,6 +21,7 @@ from examples.sunspots import BATCH, HIDDEN, LEARNING_RATE, MEMBERS, WINDOW, Sun
 from examples.telling import tell
 from nn import Adam, CosineAnnealingLR
 from viz import plots
+from viz.views.model import in_order
 
 SLOW_RUNS = 9  # of the LSTM, one number at a time
 NAME = "LSTM of single numbers"
@@ -78,17 +79,18 @@ def forecast_the_sun(
         roots. Nothing was tuned for these numbers: all choices are those of the lesson sunspots, which made them by
         other years.""")
     if better[0] == committees:
-        tell("What you wrote are sums and products of single numbers. They forecast the sun.")
+        tell("What was written down are sums, products, σ and tanh of single numbers. They forecast the sun.")
     else:
         tell("So the networks do not always win. Have they learnt for long enough? Try more --epochs.")
+    middle = int(np.argsort(errors)[(committees - 1) // 2])
     title = f"Forecasts for one year ahead (errors of the test; of all committees: {span})"
 
     def draw(figure: Any) -> None:
         shown = sun.years > sunspots.LEARNT
-        rival = next(iter(linear))
+        lines = linear | {f"LSTM, median (seed {seed + middle})": said[middle]}
         axes = plots.forecast(
             sun.activity[shown],
-            {rival: linear[rival][shown], f"{NAME}, seed {seed}": said[0][shown]},
+            {name: line[shown] for name, line in lines.items()},
             times=sun.years[shown],
             split={"validation": sunspots.LEARNT + 1, "test": sunspots.CHOSEN + 1},
             name="the sun",
@@ -103,7 +105,7 @@ def forecast_the_sun(
 def introduce_the_lstm(fast: Any, X: Array, y: Array, epochs: int) -> float:
     """Its source, and how long it takes one number at a time: returns the seconds for a whole training."""
     tell(f"""
-        Now something that would be hopeless one number at a time: an LSTM, trained on real data. (The lesson lstm_cell
+        Now something larger, also one number at a time: an LSTM, trained on real data. (The lesson lstm_cell
         explains the cell.) Its memory has {HIDDEN} numbers, so each of its four gates has {HIDDEN} neurons, and each
         of them looks at this year, x, and at the last outputs, h:
         """)
@@ -123,28 +125,41 @@ def introduce_the_lstm(fast: Any, X: Array, y: Array, epochs: int) -> float:
 
 
 def draw_the_lstm(fast: Any, X: Array, y: Array, folder: Path) -> Path:
-    """The re-rolled graph, with one year open."""
+    """The re-rolled graph, with the last year open."""
     params = first_lstm(np.random.default_rng(0))
     blocks = fast.blocks(params, X[:BATCH], y[:BATCH])
     graph = blocks.graph()
     graph.label = "error"
     graph.backward()
-    picture = viz.draw(
-        graph, title="An LSTM of single numbers, re-rolled", open="year 6", layout="builtin", direction="LR"
-    )
+    years = X.shape[1]
+    last, title = f"year {years}", "An LSTM of single numbers, re-rolled"
+    fold(graph, last)
+    picture = viz.draw(graph, title=title, open=last, roll=True, statistics=False, layout="builtin", direction="LR")
     drawing = picture.save(folder / "compiled_lstm.svg")
     tell(f"""
         Compiled, {blocks.program(BATCH).instructions} operations are left, most of them on blocks of {HIDDEN},
-        {2 * HIDDEN} or {4 * HIDDEN} numbers. In the picture the years are in a row, and one of them is open. Two boxes
-        compute nothing: [ ] cuts a part out of a block, and reshape arranges the same numbers in other rows.
+        {2 * HIDDEN} or {4 * HIDDEN} numbers. In the picture the last year is open. Years 2 to {years - 1} are one box,
+        as each does the same with the numbers of the one before; year 1 has zeros before it. What W makes of x needs no
+        memory: so all {years} years are computed at once, in front of them.
 
         Look in the open year for @, which is U @ h for all four gates at once. When + has added the rest, [0:{HIDDEN}]
         is that of i; f, g and o follow. (i and f both need σ, so one σ makes both, of [0:{2 * HIDDEN}].) Then look for
-        c = f · c + i · g, and for h = o · tanh(c). What W makes of x needs no memory: so all {X.shape[1]} years are
-        computed at once, in front of the row.
+        c = f · c + i · g, and for h = o · tanh(c). One kind of box computes nothing: [ ] cuts a part out of a block.
         """)
     print(f"The graph, re-rolled: {drawing}\n")
     return drawing
+
+
+def fold(graph: Node, last: str) -> None:
+    """Give the operations before and after the years a place, so that they share a box, and the last c and h names."""
+    nodes = in_order([graph])
+    inside = [node for node in nodes if node.scope == last]
+    h = max(inside, key=lambda node: node.clock)
+    c = next(x.inputs[0] for x in h.inputs if x.op is not None and x.op.name == "tanh")
+    c.label, h.label = "c", "h"
+    for node in nodes:
+        if node.op is not None and not node.scope:
+            node.scope = "forecast" if node.clock > h.clock else "all years at once"
 
 
 def trained(fast: Any, X: Array, y: Array, epochs: int, rng: np.random.Generator) -> Any:

@@ -30,3 +30,13 @@ def duration(seconds: float) -> str:
     if seconds < 180:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+def compared(taken: float, other: float) -> str:
+    """How long something takes beside something else, in words; what measuring again would change is not told apart.
+
+    >>> compared(1.1, 1.0), compared(1.5, 1.0)
+    ('about as long', '1.5 times as long')
+    """
+    ratio = taken / other
+    return "about as long" if 0.85 <= ratio <= 1.15 else f"{ratio:.1f} times as long"

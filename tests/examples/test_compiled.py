@@ -12,6 +12,7 @@ from autodiff.trees import flatten
 from examples.compiled import POINTS, SLOW_STEPS, WIDTHS, arrays_of, by_hand, first_weights, point_by_point, spirals
 from examples.compiled_sun import first_lstm, trained
 from examples.single_numbers import as_values, error, loss, lstm, network
+from examples.stopwatch import compared
 from examples.sunspots import HIDDEN, MEMBERS, Sun
 from nn import LSTMCell
 from tests.examples.lessons import assert_png, run_lesson
@@ -62,8 +63,11 @@ def test_the_pictures_show_the_same_numbers(short):
     for k in range(len(WIDTHS) - 1):
         assert f"layers[{k}]['W']" in blocks
         assert f"layers[{k}]['b']" in blocks
-    for name in ("params['W']", "params['U']", "params['V']", "year 6", "year 12"):
+    for name in ("point[0]", "point[1]", "W[0][0]", "W[0][1]", "b[0]"):
+        assert name in numbers
+    for name in ("params['U']", "all years at once", "year 1", "year 2–11", "× 10", "year 12", "forecast"):
         assert name in unrolled
+    assert "year 6" not in unrolled
     for path in short[0].pictures:
         assert_png(path)
 
@@ -100,6 +104,33 @@ def test_the_table(short):
     for name, seconds in result.seconds.items():
         row = re.search(rf"^  {name} +(\S+) ms .*? (\d+\.\d+) ms", shown, re.M)
         assert [float(x) / 1000 for x in row.groups()] == pytest.approx(seconds, abs=6e-7)
+
+
+def test_the_pictures_of_blocks_fit_a_slide(short):
+    _, blocks, unrolled = (ElementTree.parse(path).getroot() for path in short[0].drawings)
+    assert float(blocks.get("width")) < 1800
+    assert float(unrolled.get("width")) < 2200
+
+
+def test_why_it_is_quicker(short):
+    result, shown = short
+    told = " ".join(shown.split())
+    slow, _, arrays, _ = (together for _, together in result.seconds.values())
+    calls, all_of_them = result.operations / result.boxes, result.operations * POINTS
+    assert f"Why is it {slow / arrays:,.0f} times as quick?" in told
+    assert f"Python is asked {result.boxes} times, not {all_of_them:,} times" in told
+    assert f"{all_of_them / result.boxes:,.0f} times fewer calls: {calls:.0f} of the factor" in told
+    assert f"{slow / arrays:,.0f} is what is left of it" in told
+    assert f"the training only {result.quicker:,.0f} times as quick?" in told
+    assert told.index("Predict: 643 operations became 11") < told.index("The arithmetic is the same")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.84, "0.8 times as long"), (0.86, "about as long"), (1.14, "about as long"), (1.16, "1.2 times as long")],
+)
+def test_what_varies_from_run_to_run_is_not_told_apart(seconds, said):
+    assert compared(seconds, 1.0) == said
 
 
 def test_what_is_refused_and_what_to_write_instead(short):
