@@ -70,8 +70,8 @@ def lost_in_compiled(node: Any) -> TraceError:
     """A compiled function, which answers with plain numbers, was given a node whose gradient flows on."""
     return TraceError(
         f"a compiled function answers with plain numbers, so the gradient that flows through {node.name()} would be"
-        " lost; compile the whole function, or call the one that was compiled, fast.__wrapped__(...), or give"
-        " .detach() or plain numbers"
+        " lost. For the gradient of a compiled function itself write fast.grad(...); else compile the whole function,"
+        " or call the one that was compiled, fast.__wrapped__(...), or give .detach() or plain numbers"
     )
 
 
@@ -81,6 +81,16 @@ def no_leaf() -> GraphError:
         "backward adds gradients to the .grad of leaves, and there is none among the arguments that all examples share:"
         " they are plain numbers, or constants. Give Values, a list of them or a model; for plain numbers write"
         " value, gradient = fast.value_and_grad(...)"
+    )
+
+
+def lost_in_tensor(name: str) -> GraphError:
+    """backward() of a compiled function of Values was called on a Tensor."""
+    return GraphError(
+        f"backward of a function of Values adds gradients to the .grad of Values, and {name} is a Tensor: its gradient"
+        " would be lost. Give Values, such as [Value(w) for w in tensor.data], or write"
+        " fast.value_and_grad(...), which returns the gradient as an array; for a function of Tensors write"
+        " compile(..., of=Tensor)"
     )
 
 

@@ -22,7 +22,7 @@ from autodiff.compiler.calling.traced import Traced
 from autodiff.compiler.collector import collector_resting
 from autodiff.compiler.program import Program
 from autodiff.compiler.tracing.arguments import Run, Tree, check_none_is_lost
-from autodiff.compiler.tracing.keys import collect, collect_batch
+from autodiff.compiler.tracing.keys import MissingExamplesError, collect, collect_batch
 from autodiff.compiler.tracing.refusals import called_inside, needs_one_output
 from autodiff.compiler.tracing.trace import Example, Trace
 from autodiff.context import differentiated_since, tracing
@@ -206,13 +206,18 @@ class Compiled:
         modes = self._modes.get(len(args)) or self._modes_of(len(args))
         found: list[Any] = []
         key: list[Any] = []
-        for x, (mode, name) in zip(args, modes, strict=True):
-            if mode is None:
-                collect(x, found, key)
-            elif mode is _STATIC:
-                self._static_key(x, key, name)
-            else:
-                collect_batch(x, mode, found, key, name)
+        try:
+            for x, (mode, name) in zip(args, modes, strict=True):
+                if mode is None:
+                    collect(x, found, key)
+                elif mode is _STATIC:
+                    self._static_key(x, key, name)
+                else:
+                    collect_batch(x, mode, found, key, name)
+        except MissingExamplesError as error:
+            axes = [None if mode is _STATIC else mode for mode, _ in modes]
+            names = [name for _, name in modes]
+            raise TraceError(options.without_examples(error, args, axes, names)) from None
         for name in sorted(kwargs) if kwargs else ():
             key.append(name)
             if name in self._static_names:

@@ -109,6 +109,19 @@ def wrong_count(in_axes: Any, names: Sequence[str]) -> str:
     )
 
 
+def without_examples(error: Exception, args: Sequence[Any], axes: Sequence[Any], names: Sequence[str]) -> str:
+    """What to say where arguments that were to have an entry for each example are single numbers: the call repaired."""
+    single = [np.ndim(x) == 0 and isinstance(x, float | int | np.number) for x in args]
+    numbers = [name for name, one, axis in zip(names, single, axes, strict=True) if one and axis is not None]
+    if not numbers:
+        return str(error)
+    repaired = tuple([None if one else axis for one, axis in zip(single, axes, strict=True)])
+    text = str(error).rpartition(", or None for it")[0]
+    counts = [name for name in numbers if _is_whole(args[list(names).index(name)])]
+    static = f'; or, to count or to index with it, static_argnames="{counts[0]}"' if counts else ""
+    return f"{text}, or, where all examples share it, write compile(..., in_axes={repaired!r}){static}"
+
+
 def one_array(function: Any, shape: tuple[int, ...]) -> str:
     """What to say where a function is given one array, which may be its one argument or many examples of it."""
     name = getattr(function, "__name__", type(function).__name__)

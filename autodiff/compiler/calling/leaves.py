@@ -20,13 +20,17 @@ def check_leaves(entry: Any, arguments: Iterable[Any], found: list[Any]) -> None
         found: their runs.
 
     Raises:
-        GraphError: no leaf would receive it, or a leaf that varies from example to example would not.
+        GraphError: no leaf would receive it, or a leaf that varies from example to example, or a Tensor in a
+            function of Values, would not.
     """
     for tree, x in zip(entry.trees, arguments, strict=True):
         if type(x) is not np.ndarray and any([run.axis is not None for run in tree.runs]):
             for node in _nodes(x):
                 if node.requires_grad:
                     raise errors.lost_in_batch(node, tree.runs[0].text)
+    for k in entry.tensors:
+        if found[k].requires_grad:
+            raise errors.lost_in_tensor(entry.runs[k].text)
     for x in (entry.trace.captured, *found):  # of what varies, arrays have been made
         if type(x) is not np.ndarray:
             for node in _nodes(x):

@@ -24,6 +24,7 @@ from autodiff.errors import TraceError
 from autodiff.graph import Node
 from autodiff.hooks import hooked
 from autodiff.primitives.calls import LONGEST
+from autodiff.tensor import Tensor
 from autodiff.value import Value
 
 _KEPT = 16  # sizes of batch whose replays are kept, of each kind
@@ -44,6 +45,7 @@ class ScalarEntry:
         self.trace, self.trees, self.backend, self.dtype = trace, trees, backend, dtype
         self.program = simplify(trace.program)
         self.runs = [run for tree in trees for run in tree.runs]
+        self.tensors = [k for k, run in enumerate(self.runs) if run.kind is Tensor]  # which are read as numbers
         self.batched = [(k, run.axis, run.text) for k, run in enumerate(self.runs) if run.axis is not None]
         self.backends = Backends(self.program, backend, dtype)
         self.runners: dict[Any, ScalarRunner] = {}

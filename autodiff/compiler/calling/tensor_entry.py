@@ -42,6 +42,7 @@ class TensorEntry:
         self.trace, self.trees = trace, trees
         self.program = simplify(trace.program)
         self.runs = [run for tree in trees for run in tree.runs]
+        self.tensors: tuple[int, ...] = ()  # whose gradient would be lost
         self.runners: dict[Any, TensorRunner] = {}
         self.traced: Any = None
         self.returns_a_number = isinstance(trace.returned, Node) and np.size(trace.returned._held) == 1

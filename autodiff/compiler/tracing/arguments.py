@@ -16,7 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler.tracing.keys import NUMBERS, REAL, STATIC, all_numbers, as_batch, parameters_of, rest_of
+from autodiff.compiler.tracing.keys import (
+    NUMBERS,
+    REAL,
+    STATIC,
+    all_numbers,
+    are_texts,
+    as_batch,
+    parameters_of,
+    rest_of,
+)
 from autodiff.compiler.tracing.naming import paths_to
 from autodiff.errors import TraceError, describe, lost_in_compiled
 from autodiff.graph import Node
@@ -229,6 +238,8 @@ def joiner(trees: list[Tree], single: bool) -> Callable[[list[Any]], Any]:
 
 
 def _real(dtype: Any, name: str) -> Any:
+    if dtype.kind in "US":
+        raise are_texts(name, "an array")
     if dtype.kind not in REAL:
         raise TraceError(f"{name} is an array of {dtype}, and compiled functions compute with floats")
     return dtype

@@ -16,7 +16,12 @@ NUMBERS = frozenset({float, int})
 _VALUE = frozenset({Value})
 _SINGLE = NUMBERS | _VALUE
 STATIC = (bool, str, bytes, type(None), np.bool_)
+TEXTS = frozenset({str, bytes, np.str_, np.bytes_})
 REAL = "fiub"
+
+
+class MissingExamplesError(TraceError):
+    """An argument has not the axis of examples that ``in_axes`` has for it."""
 
 
 def collect(x: Any, found: list[Any], key: list[Any]) -> None:
@@ -140,6 +145,8 @@ def collect_batch(x: Any, axis: Any, found: list[Any], key: list[Any], name: str
             key += (type(x), x)
             return
         if isinstance(x, dict) or (isinstance(x, list | tuple) and not all_numbers(x)):
+            if not isinstance(x, dict) and set(map(type, x)) <= TEXTS:
+                raise are_texts(name, f"a {type(x).__name__}")
             keys = list(x) if isinstance(x, dict) else range(len(x))
             key += (type(x), *keys)
             for k in keys:
@@ -147,7 +154,7 @@ def collect_batch(x: Any, axis: Any, found: list[Any], key: list[Any], name: str
             return
         x = as_batch(x, name)
     if not -x.ndim <= axis < x.ndim:
-        raise TraceError(
+        raise MissingExamplesError(
             f"{name} varies from example to example along axis {axis} (in_axes), and was given {describe(given)}; give"
             " one entry per example, or None for it in in_axes where all examples share it"
         )
@@ -196,6 +203,15 @@ def as_batch(x: Any, name: str) -> Any:
     if array.dtype.kind not in REAL:
         raise TraceError(f"{name} is to hold numbers, and was given {describe(x)} ({array.dtype})")
     return np.asarray(array)
+
+
+def are_texts(name: str, what: str) -> TraceError:
+    """Labels are words."""
+    return TraceError(
+        f"{name} is {what} of strings, and compiled functions compute with numbers: give (np.array(words) == 'yes') *"
+        " 1.0 for two classes, np.eye(k)[labels] for labels from 0 to k - 1, which np.unique(words,"
+        " return_inverse=True)[1] makes; what all examples share has None in in_axes, and may be words"
+    )
 
 
 def is_masked(name: str) -> TraceError:

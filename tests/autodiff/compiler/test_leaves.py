@@ -62,3 +62,14 @@ def test_leaves_that_vary_from_example_to_example():
     constants = [Value(1.0, requires_grad=False), Value(2.0, requires_grad=False)]
     assert compile(product).backward(w, constants) == 3.0
     assert w.grad == 1.5
+
+
+def test_tensors_in_a_function_of_values():
+    weights, w = Tensor([0.5, 2.0]), Value(1.0)
+    fast = compile(lambda p, x: p["t"][0] * p["t"][1] * p["w"] * x, of=Value)
+    for p in ({"t": weights, "w": 1.0}, {"t": weights, "w": w}):
+        with pytest.raises(GraphError, match=r"p\['t'\] is a Tensor: its gradient would be lost. Give Values, such as"):
+            fast.backward(p, X)
+    assert weights.grad is w.grad is None
+    assert fast.backward({"t": Tensor([0.5, 2.0], requires_grad=False), "w": w}, X) == w.grad == 1.0
+    assert fast.grad({"t": weights, "w": w}, X)["t"].tolist() == [2.0, 0.5]

@@ -765,6 +765,32 @@ def test_batches_that_do_not_fit():
     refused(lambda w, x: w[0] * x["a"], "another structure", args=(W, {"a": X}), in_axes=(None, {"b": 0}))
 
 
+def test_numbers_that_all_examples_share():
+    def f(w, x, lr, n=1, *, k=1.0):
+        return w[0] * x * lr * n
+
+    shared = r"x\(\.\.\., in_axes=\(None, 0, None\)\)$".replace("x", "compile", 1)
+    with pytest.raises(
+        TraceError, match=rf"lr varies from .* given the float 0.5; give one entry .*share it, write {shared}"
+    ):
+        compile(f)(W, X, 0.5)
+    assert compile(f, in_axes=(None, 0, None))(W, X, 0.5).tolist() == (0.25 * X).tolist()
+    refused(
+        f, 'in_axes=(None, 0, None, None)); or, to count or to index with it, static_argnames="n"', args=(W, X, 0.5, 2)
+    )
+    refused(f, "in_axes=(None, 0, None, 0)", args=(W, X, np.float64(0.5), X))
+    refused(f, "or None for it in in_axes where", args=(W, {"a": 1.0}, X))
+
+
+@pytest.mark.parametrize("words", [["yes", "no", "yes"], ("yes", "no", "yes"), np.array(["yes", "no", "yes"])])
+def test_labels_that_are_words(words):
+    refused(lambda w, x, y: where(y == "yes", w[0], w[1]) * x, "y is a", "of strings", "np.eye(k)", args=(W, X, words))
+    refused(lambda w, b: w[0] * b["x"], "b['y'] is a", "of strings", args=(W, {"x": X, "y": words}))
+    if not isinstance(words, np.ndarray):
+        f = compile(lambda w, x, y: w[y.index("no")] * x, in_axes=(None, 0, None))
+        assert f(W, X, words).tolist() == (2 * X).tolist()
+
+
 def test_options():
     for wrong, message in [
         ({"reduction": "avg"}, "'none', 'mean', 'sum'"),
@@ -860,6 +886,8 @@ def test_a_gradient_that_would_be_lost_in_plain_numbers():
     ):
         with pytest.raises(TraceError, match=r"compiled function answers with plain numbers.*__wrapped__"):
             lost()
+    with pytest.raises(TraceError, match=r"itself write fast.grad\(...\)"):
+        grad(fast)(2.0, 3.0)
     assert fast((w * w).detach(), 3.0) == fast(4.0, 3.0) == 36.0
     assert grad(lambda v: v * fast(w, 3.0))(2.0) == 18.0  # w is a parameter from outside: nothing flows to it here
 
