@@ -23,7 +23,14 @@ _LISTS = (
     " [a - b for a, b in zip(w, x)] for w - x, len(x) for x.shape[0], sum(x) for x.sum(), [row[0] for row in x] for"
     " x[:, 0]. To keep @ and the like, write the function for the whole batch (X @ w), and compile(..., of=Tensor)"
 )
-_OPERANDS = ("unsupported operand", "bad operand", "can't multiply sequence", "can only concatenate", "indices must be")
+_OPERANDS = (
+    "unsupported operand",
+    "bad operand",
+    "can't multiply sequence",
+    "can only concatenate",
+    "indices must be",
+    "must be real",
+)
 _WHOLE = "a function of Tensors is called once with all there is, so it is written for the whole batch (X @ w)"
 _MAPPED = (
     "no argument is batched, so the function was traced on Tensors. To compute with one example at a time, and with"
@@ -59,7 +66,7 @@ def _for_values(error: Exception, text: str, called: Called) -> str:
         if len(by_position) > 1 and all(argument.varies for argument in by_position):
             advice += _TOO_WIDE.format(axes=written([None] + [0] * (len(by_position) - 1)))
         return advice
-    lists = any(kind in text for kind in ("'list'", "'tuple'", "sequence", "list indices", "tuple indices"))
+    lists = any(kind in text for kind in ("'list'", "'tuple'", "not list", "sequence", "list indices", "tuple indices"))
     if lists and array_like and (isinstance(error, AttributeError) or any(part in text for part in _OPERANDS)):
         return _LISTS
     return ""

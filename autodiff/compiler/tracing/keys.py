@@ -210,7 +210,7 @@ def are_texts(name: str, what: str) -> TraceError:
     return TraceError(
         f"{name} is {what} of strings, and compiled functions compute with numbers: give (np.array(words) == 'yes') *"
         " 1.0 for two classes, np.eye(k)[labels] for labels from 0 to k - 1, which np.unique(words,"
-        " return_inverse=True)[1] makes; what all examples share has None in in_axes, and may be words"
+        " return_inverse=True)[1] makes; what all examples share has None in in_axes, and may be a list of words"
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,7 @@ def test_a_value_is_no_array(name):
         lambda w, x, y: -x,
         lambda w, x, y: w - x,
         lambda w, x, y: x[:, 0],
+        lambda w, x, y: math.exp(x),
     ],
 )
 def test_lists_are_no_arrays(function):
