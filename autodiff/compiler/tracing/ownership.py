@@ -47,3 +47,9 @@ def is_foreign(kind: type) -> bool:
 def extends_ours(kind: Any) -> bool:
     """Whether it is a class of this project or derived from one: what that asks for is not looked through."""
     return any(is_ours(_file_of(base)) for base in kind.__mro__[:-1])
+
+
+@functools.lru_cache(maxsize=1024)
+def extends_foreign(kind: Any) -> bool:
+    """Whether it is a class of Python or of an installed package, or derived from one, other than of ours."""
+    return not extends_ours(kind) and any(is_foreign(base) for base in kind.__mro__[:-1])

@@ -55,6 +55,11 @@ def of_dict(holder: Any, saved: dict[Any, Any]) -> bool:
     return list(holder) == list(saved) and of_list(list(holder.values()), list(saved.values()))
 
 
+def of_own_dict(holder: Any, saved: dict[Any, Any]) -> bool:
+    """The same of one that shows something else when it is run through."""
+    return of_dict(dict(dict.items(holder)), saved)
+
+
 def of_set(holder: Any, saved: Any) -> bool:
     """Of the members of a set."""
     return bool(holder == saved)
@@ -73,6 +78,16 @@ def of_objects(holder: Any, saved: list[Any]) -> bool:
 def of_buffer(holder: Any, saved: bytes) -> bool:
     """Of bytes that can be written to."""
     return bytes(holder) == saved
+
+
+def of_memory(holder: Any, saved: bytes) -> bool:
+    """Of the memory of an object that shows it."""
+    return bytes_of(holder) == saved
+
+
+def of_content(holder: Any, saved: Any) -> bool:
+    """Of a table of a package, as an array."""
+    return bool(content_of(holder) == saved)
 
 
 def of_code(holder: Any, saved: Any) -> bool:
@@ -122,6 +137,26 @@ def content(cell: Any) -> Any:
         return cell.cell_contents
     except ValueError:  # nothing was assigned to it yet
         return MISSING
+
+
+def bytes_of(thing: Any) -> bytes | None:
+    """The memory of an object, as those of ``ctypes`` show it."""
+    try:
+        return bytes(memoryview(thing))
+    except (TypeError, BufferError, ValueError):
+        return None
+
+
+def content_of(thing: Any) -> Any:
+    """The entries and labels of a table of a package, if it can be made an array."""
+    try:
+        array = np.asarray(thing.detach() if hasattr(type(thing), "detach") else thing)
+        labels = [list(map(repr, axis)) for axis in getattr(thing, "axes", ())]
+    except Exception:  # whatever the package raises: there is nothing to compare
+        return None
+    if array.dtype.hasobject:  # made anew at each look: a node, by its identity, and what else, by how it is written
+        return array.shape, [id(x) if isinstance(x, Node) else repr(x) for x in array.ravel().tolist()], labels
+    return array.dtype, array.shape, array.tobytes(), labels
 
 
 def numpy_state(generator: Any) -> str:
