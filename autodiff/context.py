@@ -173,7 +173,7 @@ def scope(name: str) -> _Recording:
     """
     if not isinstance(name, str) or not name:
         raise TypeError(f"scope takes a name, such as scope('layer 1'), not {name!r}")
-    return _Recording(inner=str(name))  # without the node, if it is the text of one
+    return _Recording(inner=str.__str__(name))  # without the node, if it is the text of one
 
 
 def observe(observer: Observer) -> _Recording:
