@@ -118,11 +118,15 @@ def reduce(function: Any) -> Callable[..., Calls]:
 LONGEST = 2048  # entries that a product with ones adds up, in about eight running sums; np.add.reduce loses less
 
 
+def _axes(x: Any, axis: Any) -> Any:
+    return range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
+
+
 def quick_sum(x: Any, out: Any, axis: Any, keepdims: bool) -> Calls | None:
     """Sums over leading or trailing axes as products with ones, which take half the time."""
     if not x.flags.c_contiguous or not out.flags.c_contiguous or not _is_float(x, out) or x.dtype.itemsize < 4:
         return None
-    axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
+    axes = _axes(x, axis)
     kept = [i for i in range(x.ndim) if i not in axes and x.shape[i] != 1]
     first, last = (kept[0], kept[-1] + 1) if kept else (x.ndim, x.ndim)
     if any(i in axes and x.shape[i] != 1 for i in range(first, last)):
@@ -154,7 +158,7 @@ def mean(x: Any, out: Any, axis: Any, keepdims: bool) -> Calls | None:
 def softmax(x: Any, out: Any, axis: int) -> Calls | None:
     if not _is_float(x, out) or not x.size:
         return None
-    top = np.empty_like(np.add.reduce(x, axis, keepdims=True))
+    top = _one_along(x, axis)
     return [
         *_below_top(x, axis, top, out),
         (np.exp, (out, out)),
@@ -166,7 +170,7 @@ def softmax(x: Any, out: Any, axis: int) -> Calls | None:
 def log_softmax(x: Any, out: Any, axis: int) -> Calls | None:
     if not _is_float(x, out) or not x.size:
         return None
-    top, powers = np.empty_like(np.add.reduce(x, axis, keepdims=True)), np.empty_like(out)
+    top, powers = _one_along(x, axis), np.empty_like(out)
     return [
         *_below_top(x, axis, top, out),
         (np.exp, (out, powers)),
@@ -179,7 +183,7 @@ def log_softmax(x: Any, out: Any, axis: int) -> Calls | None:
 def logsumexp(x: Any, out: Any, axis: Any, keepdims: bool) -> Calls | None:
     if not _is_float(x, out) or not x.size:
         return None
-    top, powers = np.empty_like(np.add.reduce(x, axis, keepdims=True)), np.empty_like(x)
+    top, powers = _one_along(x, axis), np.empty_like(x)
     kept = out.reshape(top.shape)
     if not np.may_share_memory(kept, out):
         return None
@@ -190,6 +194,12 @@ def logsumexp(x: Any, out: Any, axis: Any, keepdims: bool) -> Calls | None:
         (np.log, (kept, kept)),
         (np.add, (kept, top, kept)),
     ]
+
+
+def _one_along(x: Any, axis: Any) -> Any:
+    """An array for one number along an axis, or several. (What ``x`` holds yet may be anything, and is not read.)"""
+    axes = _axes(x, axis)
+    return np.empty([1 if i in axes else n for i, n in enumerate(x.shape)], x.dtype)
 
 
 def _below_top(x: Any, axis: Any, top: Any, out: Any) -> Calls:
