@@ -242,8 +242,9 @@ def take_rows(x: Any, out: Any, index: Any) -> Calls | None:
 
 
 def matmul(a: Any, b: Any, out: Any) -> Calls | None:
-    if a.ndim == b.ndim == 2 and out.size and out.flags.c_contiguous and a.dtype == b.dtype:
-        return [(np.dot, (a, b, out))]  # the same BLAS, sooner
+    # The same BLAS, sooner; but not with a single number: np.dot takes 0 * inf to be 0 there.
+    if a.ndim == b.ndim == 2 and a.size > 1 < b.size and out.flags.c_contiguous and a.dtype == b.dtype:
+        return [(np.dot, (a, b, out))]
     if a.ndim >= 2 <= b.ndim and a.shape[-1] == 1:  # many outer products; matmul takes twice the time
         return [(np.multiply, (a, b, out))]
     return [(np.matmul, (a, b, out))]

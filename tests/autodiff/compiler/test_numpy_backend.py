@@ -438,6 +438,21 @@ def shapes_of(replay: Replay) -> Iterator[Any]:
         yield from (x for x in (*arguments[-1:], out) if isinstance(x, np.ndarray) and x.ndim == 4)
 
 
+@pytest.mark.parametrize("shapes", [((m, k), (k, n)) for m in (1, 2, 5) for k in (1, 2, 7) for n in (1, 2, 33)])
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_products_of_matrices_lose_no_nan(shapes: Any, bad: float) -> None:
+    """0 * inf is NaN in matrices of all shapes, forward and backward; some routines of BLAS leave zeros out."""
+    rng = np.random.default_rng(0)
+    for first in (0, 1):
+        arrays = [rng.normal(size=shape) for shape in shapes]
+        arrays[first].flat[0], arrays[1 - first].flat[:] = bad, 0.0
+        bound = Bound(lambda a, b: ad.matmul(a, b), [np.ones(shape) for shape in shapes])
+        bound.check(*arrays)
+        for seed in bound.seeds:
+            seed[...] = 0.0
+        bound.check(*arrays)
+
+
 def test_buffers_are_used_again() -> None:
     """A long chain of which only the end is wanted needs two arrays, not one for each link."""
     x = np.ones((50, 50))
