@@ -113,16 +113,18 @@ def compile(
 
     What the function reaches beside its arguments: Values and Tensors are read at every call; numbers, lists, arrays,
     settings of objects, the environment and context variables are compared at every call, and where one has changed the
-    function is traced again. Give large arrays as arguments.
+    function is traced again. Of objects of other packages their numbers are compared (arrays, tables, tensors); what
+    else they keep inside is not. Give large arrays as arguments.
 
     To look a Value up in a set or a dictionary, or to compare two by ``==``, is refused, as that asks for the object;
     write ``equal(a, b)`` and ``where`` instead. ``print`` and labels happen once, at the trace, with texts that say so:
-    ``Value(1.0, traced)``. To compare, to look up, to take apart or to convert such a text is refused, as is what
-    another thread reads of a trace.
+    ``Value(1.0, traced)``. To compare, to look up, to take apart, to measure or to convert such a text is refused by its
+    own methods, as is what another thread reads of a trace.
 
     Not noticed are the time, what is read from files, and a random generator that the function makes anew: they stay
     what they were at the trace, and ``check=True`` finds it where they move. Nor are ``isinstance(k, int)``, a set of
-    numbers that were computed, and what becomes of a text that was joined with others, as in ``f"k{x}"``.
+    numbers that were computed, what becomes of a text that was joined with others, as in ``f"k{x}"``, and what reads
+    its characters directly (``re``, ``np.array([text])``).
     """
     options = (in_axes, of, static_argnums, static_argnames, reduction, backend, dtype, maxsize, check)
     from autodiff.compiler.compiled import Compiled  # with all of the compiler: a third of the time to import autodiff
