@@ -118,8 +118,8 @@ def compile(
 
     To look a Value up in a set or a dictionary, or to compare two by ``==``, is refused, as that asks for the object;
     write ``equal(a, b)`` and ``where`` instead. ``print`` and labels happen once, at the trace, with texts that say so:
-    ``Value(1.0, traced)``. To compare, to look up, to take apart, to measure or to convert such a text is refused by its
-    own methods, as is what another thread reads of a trace.
+    ``Value(1.0, traced)``. To compare, to look up, to take apart, to measure or to convert such a text is refused by
+    its own methods, as is what another thread reads of a trace.
 
     Not noticed are the time, what is read from files, and a random generator that the function makes anew: they stay
     what they were at the trace, and ``check=True`` finds it where they move. Nor are ``isinstance(k, int)``, a set of

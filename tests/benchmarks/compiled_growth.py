@@ -82,7 +82,8 @@ def cost(kind: str, nodes: int) -> dict[str, float]:
             peers.nested(one.parameters, peers.Value), *(x[0].tolist() for x in one.inputs)
         )
     del loss
-    peers.clearprop(long(1000))()  # what is imported or set up once
+    for first in (long, random):  # what is imported or loaded once
+        peers.clearprop(first(1000))()
     seconds = []
     for _ in range(max(1, min(7, 50_000 // nodes))):
         start = time.process_time()

@@ -64,8 +64,15 @@ def _sum_of_products(a: Array, b: Array, out: Array, axis: Any, keepdims: bool) 
 
 
 def _mean_of_products(a: Array, b: Array, out: Array, axis: Any, keepdims: bool) -> Any:
-    count = np.array(np.broadcast(a, b).size // out.size, out.dtype)
+    whole = np.broadcast(a, b)
+    if _in_one_row(whole, out, [a, b]):
+        return [(_mean_dot, (a.reshape(-1).dot, b.reshape(-1), out.dtype.type(whole.size), out.reshape(())))]
+    count = np.array(whole.size // out.size, out.dtype)
     return [*_sum_of_products(a, b, out, axis, keepdims), (np.divide, (out, count, out))]
+
+
+def _mean_dot(dot: Any, b: Array, count: Any, out: Array) -> None:
+    out[()] = dot(b) / count  # of numbers: half the time of two calls on arrays
 
 
 def _named(array: Array, letters: str) -> tuple[Array, str]:
