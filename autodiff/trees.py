@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+
+def leaves_of(tree: Any) -> Iterator[Any]:
+    """The leaves of a tree, one after the other.
+
+    >>> list(leaves_of({"w": [1.0, 2.0], "b": 3.0}))
+    [1.0, 2.0, 3.0]
+    """
+    stack = [tree]
+    while stack:
+        thing = stack.pop()
+        if isinstance(thing, dict):
+            stack += reversed(thing.values())
+        elif isinstance(thing, list | tuple):
+            stack += reversed(thing)
+        else:
+            yield thing
 
 
 def flatten(tree: Any, inside: tuple[Any, ...] = ()) -> tuple[list[Any], Callable[[list[Any]], Any]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from autodiff import errors
 from autodiff.graph import Node
+from autodiff.trees import leaves_of
 
 
 def check_leaves(entry: Any, arguments: Iterable[Any], found: list[Any]) -> None:
@@ -25,28 +26,15 @@ def check_leaves(entry: Any, arguments: Iterable[Any], found: list[Any]) -> None
     """
     for tree, x in zip(entry.trees, arguments, strict=True):
         if type(x) is not np.ndarray and any([run.axis is not None for run in tree.runs]):
-            for node in _nodes(x):
-                if node.requires_grad:
+            for node in leaves_of(x):
+                if isinstance(node, Node) and node.requires_grad:
                     raise errors.lost_in_batch(node, tree.runs[0].text)
     for k in entry.tensors:
         if found[k].requires_grad:
             raise errors.lost_in_tensor(entry.runs[k].text)
     for x in (entry.trace.captured, *found):  # of what varies, arrays have been made
         if type(x) is not np.ndarray:
-            for node in _nodes(x):
-                if node.requires_grad:
+            for node in leaves_of(x):
+                if isinstance(node, Node) and node.requires_grad:
                     return
     raise errors.no_leaf()
-
-
-def _nodes(x: Any) -> Iterator[Node]:
-    """The nodes in nested lists, tuples and dicts."""
-    stack = [x]
-    while stack:
-        thing = stack.pop()
-        if isinstance(thing, Node):
-            yield thing
-        elif isinstance(thing, dict):
-            stack += thing.values()
-        elif isinstance(thing, list | tuple):
-            stack += thing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from autodiff.compiler.tracing.arguments import Run, Tree
 from autodiff.graph import Node
 from autodiff.tensor import Tensor
+from autodiff.trees import leaves_of
 from autodiff.value import Value
 
 _MOST = 6  # entries of a dict that are told
@@ -71,7 +72,7 @@ class Called:
     def holder(self, node: Node) -> tuple[Argument, Run] | None:
         """The argument, and the run of it, that a node is a leaf of."""
         for argument in self.arguments:
-            leaves = list(_leaves(argument.inside))
+            leaves = [x for x in leaves_of(argument.inside) if isinstance(x, Node)]
             if any(leaf is node for leaf in leaves) and not argument.tree.objects:
                 at = next(i for i, leaf in enumerate(leaves) if leaf is node)
                 for run in argument.tree.runs:
@@ -93,18 +94,6 @@ def written(axes: Sequence[Any]) -> str:
 def _axis(argument: Argument) -> Any:
     axes = {run.axis for run in argument.tree.runs}
     return axes.pop() if len(axes) == 1 else None if not argument.varies else 0
-
-
-def _leaves(x: Any) -> Iterator[Node]:
-    stack = [x]
-    while stack:
-        thing = stack.pop()
-        if isinstance(thing, Node):
-            yield thing
-        elif isinstance(thing, dict):
-            stack += reversed(thing.values())
-        elif isinstance(thing, list | tuple):
-            stack += reversed(thing)
 
 
 def _what(x: Any) -> str:
