@@ -134,9 +134,12 @@ def _member(file: BinaryIO, position: int, place: int) -> tuple[Member, int, int
     sign, *said, extra = LOCAL.unpack(_read(file, position, LOCAL.size))
     version, own_flags, own_method, _, _, own_crc, own_stored, own_size, own_name_length = said
     header = _read(file, position + LOCAL.size, own_name_length + extra) if own_name_length == name_length else b""
-    if extra == LARGE.size and own_stored == own_size == MOST and len(header) == name_length + extra:
-        kind, rest, own_size, own_stored = LARGE.unpack(header[name_length:])
-        own_size = own_size if (kind, rest) == (1, 16) else -1
+    if extra == LARGE.size and len(header) == name_length + extra:
+        kind, rest, *large = LARGE.unpack(header[name_length:])
+        # NumPy leaves room for large sizes. Python before 3.11.4 says the sizes there and in their usual place.
+        sizes = own_size, own_stored
+        fits = (kind, rest) == (1, 16) and sizes in ((MOST, MOST), tuple(large))
+        own_size, own_stored = large if fits else (-1, -1)
     elif extra:
         own_size = -1
     own = (own_flags, own_method, own_crc, own_stored, own_size, header[:name_length])
