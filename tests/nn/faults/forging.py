@@ -33,6 +33,7 @@ class Entry:
     offset: int | None = None
     local_name: bytes | None = None
     local_size: int | None = None
+    local_stored: int | None = None
     local_crc: int | None = None
     local_flags: int | None = None
     local_extra: bytes = b""
@@ -66,6 +67,7 @@ def build(entries, *, before=b"", between=b"", comment=b"", order=None, **end) -
         local_crc = said["crc"] if entry.local_crc is None else entry.local_crc
         local_flags = entry.flags if entry.local_flags is None else entry.local_flags
         local_stored = 0xFFFFFFFF if entry.local_extra else said["stored"]
+        local_stored = local_stored if entry.local_stored is None else entry.local_stored
         body += LOCAL.pack(
             b"PK\x03\x04", entry.version, local_flags, entry.method, 0, 33, local_crc, local_stored, local_size,
             len(local_name), len(entry.local_extra),
