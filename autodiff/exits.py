@@ -24,7 +24,7 @@ from autodiff.primitives.row import plain
 from autodiff.texts import text_of
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_OURS = tuple([os.path.join(_ROOT, package, "") for package in ("autodiff", "nn", "viz")])
+OURS = tuple([os.path.join(_ROOT, package, "") for package in ("autodiff", "nn", "viz")])
 
 
 def _comparison(relation: Callable[[Any, Any], Any], row: str) -> Callable[[Any, Any], Any]:
@@ -62,12 +62,13 @@ def _truth_among(tracer: Any, *nodes: Any) -> bool:
 
 def is_asked_by_user() -> bool:
     """Whether the method that asks this was called, by an operator, from outside this project."""
-    return not _is_ours(sys._getframe(2).f_code.co_filename)
+    return not is_ours(sys._getframe(2).f_code.co_filename)
 
 
 @cache
-def _is_ours(filename: str) -> bool:
-    return os.path.abspath(filename).startswith(_OURS)
+def is_ours(filename: str) -> bool:
+    """Whether a file belongs to this project."""
+    return os.path.abspath(filename).startswith(OURS)
 
 
 class Given(Node):

@@ -16,7 +16,7 @@ from autodiff.compiler.calling.rerolled import Rerolled
 from autodiff.compiler.passes import simplify
 from autodiff.compiler.program import Program
 from autodiff.compiler.quiet import quiet
-from autodiff.compiler.replay.lending import LARGE, Loan, Loans
+from autodiff.compiler.replay.lending import LARGE, Loan, Loans, is_free
 from autodiff.compiler.replay.pool import Pool
 from autodiff.compiler.tracing.arguments import Run, Tree, joiner, numbers_of
 from autodiff.compiler.tracing.trace import Trace
@@ -181,7 +181,7 @@ class ScalarRunner:
     def take(self, found: list[Any]) -> tuple[_Bound, int]:
         """A replay for the batch of a call, and its size; it is to be given back to the pool."""
         batch = self.entry.batch(found)
-        return self.pool.take(batch, self.new, _is_free if self.lends else None), batch
+        return self.pool.take(batch, self.new, is_free if self.lends else None), batch
 
     def gradients(self, bound: _Bound, lend: bool = False) -> Any:
         """What a machine has written, in the form of the arguments."""
@@ -195,10 +195,6 @@ class ScalarRunner:
         bound = _Bound(self, batch)
         self.lends |= bound.is_large
         return bound
-
-
-def _is_free(bound: _Bound) -> bool:
-    return not bound.loan.is_open
 
 
 class _Bound:

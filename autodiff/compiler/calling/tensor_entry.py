@@ -13,7 +13,7 @@ from autodiff.compiler.calling.packing import Packed
 from autodiff.compiler.numpy_backend import Replay
 from autodiff.compiler.passes import simplify
 from autodiff.compiler.quiet import quiet
-from autodiff.compiler.replay.lending import LARGE, Loan, Loans
+from autodiff.compiler.replay.lending import LARGE, Loan, Loans, is_free
 from autodiff.compiler.replay.pool import Pool
 from autodiff.compiler.tracing.arguments import Run, Tree, joiner
 from autodiff.compiler.tracing.trace import Trace
@@ -142,7 +142,7 @@ class TensorRunner:
 
     def take(self) -> _Bound:
         """A replay; it is to be given back to the pool."""
-        return self.pool.take(0, self.new, _is_free if self.lends else None)  # type: ignore[no-any-return]
+        return self.pool.take(0, self.new, is_free if self.lends else None)  # type: ignore[no-any-return]
 
     def new(self, _: Any = None) -> _Bound:
         """A replay with arrays of its own."""
@@ -155,10 +155,6 @@ class TensorRunner:
         lent = self.loans.lend(bound.loan, bound.packed.memory[0]) if lend and bound.is_large else None
         takers = bound.takers if lent is None else bound.takers_from(bound.packed.parts([lent]), lent=True)
         return self.join([take() for take in takers])
-
-
-def _is_free(bound: _Bound) -> bool:
-    return not bound.loan.is_open
 
 
 class _Bound:

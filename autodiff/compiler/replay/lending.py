@@ -64,3 +64,8 @@ class Loans:
                 return None
             self._open.append(loan)
             return loan.of(array)
+
+
+def is_free(bound: Any) -> bool:
+    """Whether nobody has the arrays of what has a ``loan``."""
+    return not bound.loan.is_open

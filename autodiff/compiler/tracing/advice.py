@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.compiler.tracing.called import Called, written
-from autodiff.compiler.tracing.ownership import is_ours
+from autodiff.exits import is_ours
 from autodiff.value import Value
 
 _ONE_NUMBER = (

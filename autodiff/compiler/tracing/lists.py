@@ -9,7 +9,7 @@ from typing import Any
 
 from autodiff.compiler.tracing.arguments import Run
 from autodiff.compiler.tracing.called import Argument, Called
-from autodiff.compiler.tracing.ownership import is_ours
+from autodiff.exits import is_ours
 from autodiff.value import Value
 
 _GIVEN_TO_NUMPY = (

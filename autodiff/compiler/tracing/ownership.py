@@ -8,9 +8,9 @@ import sys
 from types import FrameType
 from typing import Any
 
-_HERE = os.path.abspath(os.path.join(__file__, *[os.pardir] * 4))  # the folder that holds our packages
-_OURS = tuple([os.path.join(_HERE, package, "") for package in ("autodiff", "nn", "viz")])
-_FOREIGN = (*_OURS, os.path.join(os.path.dirname(os.path.abspath(os.__file__)), ""), "<frozen")
+from autodiff.exits import OURS, is_ours
+
+_FOREIGN = (*OURS, os.path.join(os.path.dirname(os.path.abspath(os.__file__)), ""), "<frozen")
 
 
 @functools.lru_cache(maxsize=1024)
@@ -26,11 +26,6 @@ def user_frame() -> FrameType | None:
     while frame is not None and is_foreign_file(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
-
-
-def is_ours(filename: str) -> bool:
-    """Whether it belongs to this project."""
-    return os.path.abspath(filename).startswith(_OURS)
 
 
 def _file_of(kind: type) -> str:

@@ -25,9 +25,10 @@ import numpy as np
 
 from autodiff.compiler.tracing import sameness
 from autodiff.compiler.tracing.code import names_in
-from autodiff.compiler.tracing.ownership import extends_foreign, extends_ours, is_foreign, is_foreign_file, is_ours
+from autodiff.compiler.tracing.ownership import extends_foreign, extends_ours, is_foreign, is_foreign_file
 from autodiff.compiler.tracing.sameness import MISSING, SIMPLE, attributes_of, content, lie_in_one_dict
 from autodiff.errors import randomness_of_the_machine
+from autodiff.exits import is_ours
 from autodiff.graph import Node
 from autodiff.primitives.row import Primitive
 
